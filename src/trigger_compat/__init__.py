@@ -1,0 +1,34 @@
+"""Trigger a dag run and wait for it: the same behaviour, crash-safe, on every supported Airflow.
+
+The public names below are imported when they are first used, so that ``import trigger_compat``
+imports no Airflow: the provider entry point is read while Airflow itself is still initialising.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from trigger_compat.links import TriggerDagRunLink
+    from trigger_compat.operator import DagIsPaused, TriggerDagRunOperator
+
+__version__ = "0.1.0"
+__all__ = ("DagIsPaused", "TriggerDagRunLink", "TriggerDagRunOperator", "__version__")
+
+_HOMES: Final = {
+    "DagIsPaused": "trigger_compat.operator",
+    "TriggerDagRunLink": "trigger_compat.links",
+    "TriggerDagRunOperator": "trigger_compat.operator",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

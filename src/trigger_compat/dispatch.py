@@ -1,0 +1,99 @@
+"""Which path carries a trigger on the running Airflow: the only place that compares versions.
+
+Imports no Airflow until its version is asked for, and a path only when it is chosen. Tests give the
+release to ask about; one of them holds the ranges here and in ``compat-matrix.yaml`` together.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from trigger_compat.errors import PathUnavailable, UnsupportedAirflow
+
+if TYPE_CHECKING:
+    from trigger_compat.paths import Path
+
+Release = tuple[int, int, int]
+FORCING_VARIABLE: Final = "TRIGGER_COMPAT_PATH"
+OLDEST: Final = (2, 11)
+NEWEST_KNOWN: Final = (3, 4)
+
+
+class PathRow(NamedTuple):
+    """One path: the Airflow releases that can carry it, and those where it is the default (P1, P2)."""
+
+    name: str
+    carries: str
+    default_for: str
+
+
+PATHS: Final = (
+    PathRow("airflow2", ">=2.11,<3", ">=2.11,<3"),
+    PathRow("exception", ">=3.0", ">=3.0,<3.3"),
+    PathRow("accessor", ">=3.0", ">=3.3"),
+)
+
+
+@cache
+def release() -> Release:
+    """Return the running Airflow's release, without its pre-release part (3.4.0b2 is 3.4.0)."""
+    from airflow import __version__
+
+    version = Version(__version__)
+    return version.major, version.minor, version.micro
+
+
+@cache
+def within(specifier: str, of: Release | None = None) -> bool:
+    """Say whether a release (default: the running one) is in a PEP 440 range."""
+    return SpecifierSet(specifier).contains(_text(of or release()))
+
+
+def _text(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
+
+
+@cache
+def default_path(of: Release | None = None) -> str:
+    """Return the path a release takes by itself; below 2.11, raise UnsupportedAirflow (P1, P3)."""
+    found = of or release()
+    if found[:2] < OLDEST:
+        msg = f"trigger-compat needs Airflow {_text(OLDEST)} or newer, found {_text(found)}; upgrade Airflow"
+        raise UnsupportedAirflow(msg)
+    name = next(row.name for row in PATHS if within(row.default_for, found))
+    if found[:2] > NEWEST_KNOWN:
+        known = f"trigger-compat knows Airflow up to {_text(NEWEST_KNOWN)}, found {_text(found)}"
+        warnings.warn(f"{known}; it goes on with the {name!r} path", stacklevel=2)  # once, being cached
+    return name
+
+
+def path_name(forced: str | None, *, defers: bool, of: Release | None = None) -> str:
+    """Return the path a trigger takes: by argument, by environment variable (P2), or by default (P1).
+
+    A deferral is by default the runner's on every 3.x. Raise PathUnavailable for an unfit path.
+    """
+    default = default_path(of)
+    source = "path" if forced else FORCING_VARIABLE
+    wanted = forced or os.environ.get(FORCING_VARIABLE)
+    if not wanted:
+        return "exception" if defers and default == "accessor" else default
+    carries = {row.name: row.carries for row in PATHS}
+    if wanted not in carries:
+        msg = f"{source}: {wanted!r} is no path; use one of {', '.join(carries)}"
+        raise PathUnavailable(msg)
+    if not within(carries[wanted], of):
+        msg = f"{source}: {wanted!r} needs Airflow {carries[wanted]}, found {_text(of or release())}; drop it"
+        raise PathUnavailable(msg)
+    return wanted
+
+
+def load(name: str) -> Path:
+    """Import a path, by the name that :func:`path_name` returned."""
+    return cast("Path", import_module(f"trigger_compat.paths.{name}"))

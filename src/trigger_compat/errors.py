@@ -1,0 +1,41 @@
+"""The errors of this package; each class has an exit code of its own for the command line."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TriggerCompatError(Exception):
+    """Base of everything this package raises on its own behalf."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class InvalidRequest(TriggerCompatError, ValueError):
+    """An argument is refused (clauses R1-R6); one line: field, value where harmless, remedy."""
+
+    exit_code = 2
+
+
+class InvalidRequestType(InvalidRequest, TypeError):
+    """An argument has a type that no Airflow accepts."""
+
+    exit_code = 3
+
+
+class MatrixError(TriggerCompatError):
+    """``compat-matrix.yaml`` is wrong; one line: row, key, value, remedy."""
+
+    exit_code = 4
+
+
+class UnsupportedAirflow(TriggerCompatError):
+    """The running Airflow is older than anything this package carries (clause P3)."""
+
+    exit_code = 5
+
+
+class PathUnavailable(TriggerCompatError):
+    """The path asked for is unknown, or the running Airflow cannot carry it (clause P2)."""
+
+    exit_code = 6

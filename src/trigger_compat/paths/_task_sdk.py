@@ -1,0 +1,135 @@
+"""What both 3.x paths do in the same way: through the supervisor, with the task's own token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from trigger_compat._airflow import AirflowException
+from trigger_compat.links import RUN_ID_XCOM, TriggerDagRunLink
+from trigger_compat.wait import PassingFailure
+
+if TYPE_CHECKING:
+    from trigger_compat.contract import TriggerRequest
+    from trigger_compat.operator import TriggerDagRunOperator
+    from trigger_compat.paths import Context
+
+_MAY_PASS: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiFailure:
+    """An error answer of the execution API; without a status no answer came at all."""
+
+    status: int | None
+    text: str
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether asking again later can help (clause W7)."""
+        return (
+            self.status is None or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.status in _MAY_PASS
+        )
+
+
+def api_failure(error: Exception) -> ApiFailure | None:
+    """Return what the API answered, or None if the error is of another kind.
+
+    The supervisor passes an API error on as ``AirflowRuntimeError``; in ``dag.test()`` there is no
+    supervisor in between, and the client's own HTTP error comes up instead.
+    """
+    response = getattr(error, "error", None)
+    if str(getattr(getattr(response, "error", None), "value", "")).upper() == "API_SERVER_ERROR":
+        detail = getattr(response, "detail", None) or {}
+        return ApiFailure(
+            detail.get("status_code"), _reason(detail.get("detail")) or str(detail.get("message", error))
+        )
+    answer = getattr(error, "response", None)
+    if isinstance(status := getattr(answer, "status_code", None), int):
+        return ApiFailure(status, _reason(getattr(error, "detail", None)) or str(error))
+    return None
+
+
+def _reason(detail: Any) -> str | None:
+    """Return the server's own sentence; it may be nested, and is ``message`` in all of 3.x."""
+    while isinstance(detail, Mapping):
+        if isinstance(detail.get("message"), str):
+            return str(detail["message"])
+        detail = detail.get("detail")
+    return None
+
+
+def refusal(request: TriggerRequest, failure: ApiFailure) -> AirflowException:
+    """Return the error for a trigger that the API server refuses, e.g. for want of the dag (T5)."""
+    what = f"Cannot trigger dag {request.dag_id!r}, run {request.run_id!r}"
+    return AirflowException(f"{what}: {failure.text} (HTTP {failure.status})")
+
+
+def task_instance(context: Context) -> Any:
+    """Return the running task instance, None in a call from outside a task."""
+    return context.get("ti") or context.get("task_instance")
+
+
+def is_paused(request: TriggerRequest, context: Context) -> bool:
+    """Ask the API server; it answers since 3.2 (the contract refuses the argument below)."""
+    try:
+        paused: bool = task_instance(context).get_dag(request.dag_id).is_paused
+    except Exception as error:
+        if (failure := api_failure(error)) and not failure.may_pass:
+            raise refusal(request, failure) from error
+        raise
+    return paused
+
+
+def publish(operator: TriggerDagRunOperator, request: TriggerRequest, context: Context) -> None:
+    """Push the run id and the link."""
+    task_instance(context).xcom_push(key=RUN_ID_XCOM, value=request.run_id)
+    publish_link(operator, context)
+
+
+def publish_link(operator: TriggerDagRunOperator, context: Context) -> None:
+    """Push the link alone; the runner pushes it only when the try has ended (#67327)."""
+    link = TriggerDagRunLink()
+    if ti := task_instance(context):
+        ti.xcom_push(key=link.xcom_key, value=link.get_link(operator, ti_key=None))
+
+
+def look(request: TriggerRequest, context: Context) -> str | None:
+    """Ask the API server for the state of the run."""
+    try:
+        state = task_instance(context).get_dagrun_state(request.dag_id, request.run_id)
+    except Exception as error:
+        failure = api_failure(error)
+        if failure and failure.status == HTTPStatus.NOT_FOUND:
+            return None
+        if failure and failure.may_pass:
+            raise PassingFailure(failure.text) from error
+        raise
+    # An enum in spite of its annotation, and not airflow.utils.state's.
+    return str(getattr(state, "value", state))
+
+
+def defer(operator: TriggerDagRunOperator, request: TriggerRequest) -> NoReturn:
+    """Defer on the run id alone: a logical date may be another one after a reset (#57756)."""
+    # Loads ORM models, so never at the top of a module.
+    from airflow.providers.standard.triggers.external_task import DagStateTrigger
+
+    operator.defer(
+        trigger=DagStateTrigger(
+            dag_id=request.dag_id,
+            states=[*request.allowed_states, *request.failed_states],
+            run_ids=[request.run_id],
+            poll_interval=request.poke_interval,
+        ),
+        method_name="execute_complete",
+        timeout=operator.execution_timeout,
+    )
+    raise AssertionError  # pragma: no cover - defer() raises TaskDeferred
+
+
+def resumed(request: TriggerRequest, event: Mapping[str, Any]) -> str | None:
+    """Read the state from the trigger's event, which has one entry per run id."""
+    state = event.get(request.run_id)
+    return None if state is None else str(getattr(state, "value", state))

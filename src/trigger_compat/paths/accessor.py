@@ -1,0 +1,80 @@
+"""Airflow 3.3+, and 3.0+ when forced: trigger through the supervisor and stay in ``execute``.
+
+Because nothing is left to the task runner, retries, callbacks, listeners, ``execution_timeout`` and
+``post_execute`` treat a trigger like any other task.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from inspect import signature
+from typing import TYPE_CHECKING, Any
+
+from trigger_compat.paths import _task_sdk
+
+if TYPE_CHECKING:
+    from trigger_compat.contract import TriggerRequest
+    from trigger_compat.operator import TriggerDagRunOperator
+    from trigger_compat.paths import Context
+
+is_paused = _task_sdk.is_paused
+publish = _task_sdk.publish
+
+
+def submit(operator: TriggerDagRunOperator, request: TriggerRequest, context: Context) -> bool:
+    """Trigger and return; the supervisor's client resets an existing run if the request says so."""
+    fields: dict[str, Any] = {
+        "dag_id": request.dag_id,
+        "run_id": request.run_id,
+        "conf": request.conf,
+        "logical_date": request.logical_date,
+        "run_after": request.run_after,
+        "note": request.note,
+        "reset_dag_run": request.reset,
+    }
+    ti = _task_sdk.task_instance(context)
+    try:
+        answer = _trigger_by_task_instance(ti, fields) if hasattr(ti, "trigger_dag_run") else _send(fields)
+    except Exception as error:
+        if _already_exists(getattr(error, "error", None)):
+            return False
+        failure = _task_sdk.api_failure(error)
+        if failure is None or failure.may_pass:
+            raise
+        if failure.status == HTTPStatus.CONFLICT:
+            return False
+        raise _task_sdk.refusal(request, failure) from error
+    return not _already_exists(answer)
+
+
+def _trigger_by_task_instance(ti: Any, fields: dict[str, Any]) -> Any:
+    """Use the accessor that is proposed upstream (#69135), with the arguments it turns out to take."""
+    known = signature(ti.trigger_dag_run).parameters
+    named = {
+        "trigger_dag_id" if name == "dag_id" and name not in known else name: fields[name] for name in fields
+    }
+    return ti.trigger_dag_run(**{name: value for name, value in named.items() if name in known})
+
+
+def _send(fields: dict[str, Any]) -> Any:
+    """Send the message the runner would send for a ``DagRunTriggerException`` (P4)."""
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import TriggerDagRun
+
+    # note came with 3.2, run_after with 3.3; unknown fields are an error.
+    message = TriggerDagRun(**{name: fields[name] for name in fields if name in TriggerDagRun.model_fields})
+    comms = task_runner.SUPERVISOR_COMMS  # bound when the task starts, so never at the top of a module
+    if hasattr(comms, "send"):
+        return comms.send(message)
+    comms.send_request(task_runner.log, message)  # until 3.0.3
+    return comms.get_message()
+
+
+def _already_exists(answer: Any) -> bool:
+    error = getattr(answer, "error", None)
+    return str(getattr(error, "value", error)).upper() == "DAGRUN_ALREADY_EXISTS"
+
+
+look = _task_sdk.look
+defer = _task_sdk.defer
+resumed = _task_sdk.resumed

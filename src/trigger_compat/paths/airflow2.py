@@ -1,0 +1,133 @@
+"""Airflow 2.11: the worker has the database, so the operator triggers, looks and resets by ORM."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.api.common.trigger_dag import trigger_dag
+from airflow.exceptions import DagNotFound, DagRunAlreadyExists
+from airflow.models.dag import DagModel
+from airflow.models.dagrun import DagRun
+from airflow.models.serialized_dag import SerializedDagModel
+from airflow.models.taskinstance import TaskInstance, clear_task_instances
+from airflow.utils import timezone
+from airflow.utils.session import create_session
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+
+from trigger_compat._airflow import AirflowFailException
+from trigger_compat.links import RUN_ID_XCOM
+from trigger_compat.wait import PassingFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trigger_compat.contract import TriggerRequest
+    from trigger_compat.operator import TriggerDagRunOperator
+    from trigger_compat.paths import Context
+
+
+def is_paused(request: TriggerRequest, context: Context) -> bool:
+    """Read the dag's row."""
+    dag = DagModel.get_current(request.dag_id)
+    if dag is None:
+        msg = f"Dag id {request.dag_id} not found in DagModel"
+        raise DagNotFound(msg)
+    paused: bool = dag.is_paused
+    return paused
+
+
+def publish(operator: TriggerDagRunOperator, request: TriggerRequest, context: Context) -> None:
+    """Push the run id; the webserver makes the link from it."""
+    context["ti"].xcom_push(key=RUN_ID_XCOM, value=request.run_id)
+
+
+def submit(operator: TriggerDagRunOperator, request: TriggerRequest, context: Context) -> bool:
+    """Create the run in the database, or clear the one that has this id."""
+    date = request.logical_date
+    if date is None:
+        operator.log.warning("Airflow 2 has no dag run without a logical date; now is used instead of None")
+        date = timezone.utcnow()
+    while True:
+        try:
+            trigger_dag(
+                dag_id=request.dag_id,
+                run_id=request.run_id,
+                conf=request.conf,
+                execution_date=date,
+                replace_microseconds=False,
+            )
+        except DagRunAlreadyExists as error:
+            other = error.dag_run.run_id
+        except IntegrityError:
+            # Another worker was between our look and our insert.
+            if look(request, context) is None:
+                raise
+            other = request.run_id
+        else:
+            return True
+        if other == request.run_id:
+            return _reset(request) if request.reset else False
+        # Airflow 2 also takes a run with the same date for the same run. A date the author did not
+        # give may move; mapped parents that start together would collide otherwise (#28868).
+        if request.owns_run:
+            date += timedelta(microseconds=1)
+        elif request.reset:
+            msg = (
+                f"Cannot trigger dag {request.dag_id!r}, run {request.run_id!r}: its logical date is that of"
+                f" run {other!r}, and a reset is for the run of the given id only; use another logical date"
+            )
+            raise AirflowFailException(msg)
+        else:
+            return False
+
+
+def _reset(request: TriggerRequest) -> bool:
+    """Clear the task instances of this run and queue it again; no other run is touched (#28310)."""
+    with create_session() as session:
+        of_run = (TaskInstance.dag_id == request.dag_id, TaskInstance.run_id == request.run_id)
+        task_instances = session.scalars(select(TaskInstance).where(*of_run)).all()
+        dag = SerializedDagModel.get_dag(request.dag_id, session=session)
+        clear_task_instances(list(task_instances), session, dag=dag)
+    return True
+
+
+def look(request: TriggerRequest, context: Context) -> str | None:
+    """Read the state of the run."""
+    query = select(DagRun.state).where(DagRun.dag_id == request.dag_id, DagRun.run_id == request.run_id)
+    try:
+        with create_session() as session:
+            state = session.scalar(query)
+    except (OperationalError, InterfaceError) as error:
+        raise PassingFailure(str(error.orig)) from error
+    return None if state is None else str(getattr(state, "value", state))
+
+
+def defer(operator: TriggerDagRunOperator, request: TriggerRequest) -> NoReturn:
+    """Defer on the run id; a plain install only has core's trigger, which knows dates alone."""
+    states = [*request.allowed_states, *request.failed_states]
+    arguments: dict[str, Any] = {"run_ids": [request.run_id]}
+    try:
+        from airflow.providers.standard.triggers.external_task import DagStateTrigger
+    except ImportError:
+        from airflow.triggers.external_task import DagStateTrigger
+
+        date = select(DagRun.execution_date).where(
+            DagRun.dag_id == request.dag_id, DagRun.run_id == request.run_id
+        )
+        with create_session() as session:
+            arguments = {"execution_dates": [session.scalar(date)]}
+    operator.defer(
+        trigger=DagStateTrigger(
+            dag_id=request.dag_id, states=states, poll_interval=request.poke_interval, **arguments
+        ),
+        method_name="execute_complete",
+        kwargs={"run_id": request.run_id},
+    )
+    raise AssertionError  # pragma: no cover - defer() raises TaskDeferred
+
+
+def resumed(request: TriggerRequest, event: Mapping[str, Any]) -> str | None:
+    """Read the run again: on 2.11 the event says that a state was reached, not which."""
+    return look(request, {})

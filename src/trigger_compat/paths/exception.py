@@ -1,0 +1,71 @@
+"""Airflow 3.0 - 3.2, and a deferral on every 3.x: raise, and let the task runner trigger and wait.
+
+``DagRunTriggerException`` carries the request to the runner, which decides everything that comes
+after. What it decides differently from the contract is declared in ``compat-matrix.yaml``; what can
+be put right before it is raised is put right here.
+"""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import TYPE_CHECKING, Any, Final
+
+from trigger_compat import dispatch
+from trigger_compat.links import RUN_ID_XCOM
+from trigger_compat.paths import _task_sdk
+
+if TYPE_CHECKING:
+    from trigger_compat.contract import TriggerRequest
+    from trigger_compat.operator import TriggerDagRunOperator
+    from trigger_compat.paths import Context
+
+DEFERS_BY_DATE: Final = ">=3.0,<3.1.5"
+"""Where the runner defers on run id *and* logical date, which a reset run has another of (#57756)."""
+
+is_paused = _task_sdk.is_paused
+publish = _task_sdk.publish
+
+
+def submit(operator: TriggerDagRunOperator, request: TriggerRequest, context: Context) -> bool:
+    """Hand the request to the task runner. Never returns."""
+    try:
+        from airflow.sdk.exceptions import DagRunTriggerException
+    except ImportError:  # until 3.2
+        from airflow.exceptions import DagRunTriggerException
+
+    operator.triggered_run_id = request.run_id
+    _task_sdk.publish_link(operator, context)
+    if request.skip and (ti := _task_sdk.task_instance(context)):
+        # The runner pushes it for a run it has triggered, not for one that makes it skip.
+        ti.xcom_push(key=RUN_ID_XCOM, value=request.run_id)
+    arguments: dict[str, Any] = {
+        "trigger_dag_id": request.dag_id,
+        "dag_run_id": request.run_id,
+        "conf": request.conf,
+        "logical_date": _logical_date(request, context),
+        "run_after": request.run_after,
+        "note": request.note,
+        "reset_dag_run": request.reset,
+        "skip_when_already_exists": request.skip,
+        "wait_for_completion": request.wait,
+        "allowed_states": list(request.allowed_states),
+        "failed_states": list(request.failed_states),
+        "poke_interval": request.poke_interval,
+        # Until 3.1.8 the runner defers a trigger that does not wait (#60049).
+        "deferrable": request.defers,
+    }
+    # note came with 3.2, run_after with 3.3; the contract has dealt with asking for one too early.
+    known = signature(DagRunTriggerException.__init__).parameters
+    raise DagRunTriggerException(**{name: value for name, value in arguments.items() if name in known})
+
+
+def _logical_date(request: TriggerRequest, context: Context) -> Any:
+    """Return the date for a new run; none for one that is reset and keeps its own (D3)."""
+    if request.defers and request.reset and dispatch.within(DEFERS_BY_DATE):
+        return None if look(request, context) is not None else request.logical_date
+    return request.logical_date
+
+
+look = _task_sdk.look
+defer = _task_sdk.defer
+resumed = _task_sdk.resumed

@@ -1,0 +1,222 @@
+"""Single values of a request: what is accepted, and one line for what is not (clauses R1-R3, R5).
+
+Every error names the field, shows the value (cut, escaped) and says what to write instead. Values of
+``conf`` are never shown: they may be secrets.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import math
+import re
+import secrets
+import string
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any, Final
+
+from trigger_compat.errors import InvalidRequest, InvalidRequestType
+
+MAX_ID_LENGTH: Final = 250
+MAX_NOTE_LENGTH: Final = 1000
+SHOWN_LENGTH: Final = 60
+_DAG_ID: Final = re.compile(r"[\w.-]+")
+_BUILT_IN_RUN_ID: Final = re.compile(
+    r"(?:manual|scheduled|dataset_triggered|asset_triggered)__\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+00:00"
+)
+# On 3.x the run id becomes part of an API path, unquoted (2.11 - 3.4.0b2): with one of these the
+# request reaches another run, another dag or another endpoint.
+_UNSAFE_IN_PATH: Final = re.compile(r"[/\\%?#\x00-\x1f\x7f-\x9f]")
+_TRUE: Final = frozenset({"true", "t", "yes", "y", "on", "1"})
+_FALSE: Final = frozenset({"false", "f", "no", "n", "off", "0", "none", ""})
+
+
+class Unset(enum.Enum):
+    """The type of :data:`UNSET`, which tells "not given" from None."""
+
+    UNSET = "unset"
+
+
+UNSET: Final = Unset.UNSET
+
+
+def shown(value: object) -> str:
+    """Return a value as an error may show it: escaped, on one line, cut."""
+    text = repr(value)
+    return text if len(text) <= SHOWN_LENGTH else f"{text[: SHOWN_LENGTH - 3]}..."
+
+
+def _identifier(field: str, value: object) -> str:
+    """Return the value as text if it can be an id at all; the rules common to dag and run ids."""
+    if not isinstance(value, str):
+        msg = f"{field}: expected text, got {type(value).__name__} {shown(value)}; pass a string"
+        raise InvalidRequestType(msg)
+    if not value:
+        msg = f"{field}: is empty; give a non-empty id (a template that renders to nothing is one cause)"
+        raise InvalidRequest(msg)
+    if len(value) > MAX_ID_LENGTH:
+        msg = f"{field}: {shown(value)} has {len(value)} characters; use at most {MAX_ID_LENGTH}"
+        raise InvalidRequest(msg)
+    if unsafe := _UNSAFE_IN_PATH.search(value):
+        msg = f"{field}: {shown(value)} holds {unsafe.group()!r}, which is unsafe in an API path; remove it"
+        raise InvalidRequest(msg)
+    if value == "." or ".." in value:
+        msg = f"{field}: {shown(value)} holds a dot segment, which is unsafe in an API path; remove the dots"
+        raise InvalidRequest(msg)
+    return value
+
+
+def dag_id(field: str, value: object) -> str:
+    """Return a dag id that Airflow could have accepted for a dag (clause R1)."""
+    text = _identifier(field, value)
+    if not _DAG_ID.fullmatch(text):
+        msg = f"{field}: {shown(text)} is no dag id; use letters, digits, '_', '.' and '-' only"
+        raise InvalidRequest(msg)
+    return text
+
+
+def run_id(field: str, value: object, pattern: str) -> str:
+    """Return a run id that every supported Airflow accepts (clause R1).
+
+    :param pattern: ``[scheduler] allowed_run_id_pattern`` of the running Airflow.
+    """
+    # A native template may render digits to a number.
+    text = _identifier(field, str(value) if isinstance(value, int) else value)
+    pattern = pattern.strip()
+    if not _BUILT_IN_RUN_ID.fullmatch(text) and not (pattern and re.match(pattern, text)):
+        msg = (
+            f"{field}: {shown(text)} does not match [scheduler] allowed_run_id_pattern {pattern!r};"
+            " use only characters it allows"
+        )
+        raise InvalidRequest(msg)
+    return text
+
+
+def random_part() -> str:
+    """Return eight random letters and digits, as Airflow appends to a run id without a date."""
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(8))
+
+
+def conf(field: str, value: object) -> dict[str, Any] | None:
+    """Return the child's conf as plain JSON data, or None (clause R2)."""
+    # The first words are those of upstream's message, which users' tests match on.
+    refusal = f"{field} parameter should be JSON Serializable: "
+    if value is None:
+        return None
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError) as error:
+            # From None: the decoder's own error carries the whole text.
+            where = f" (column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
+            msg = f"{refusal}the text is not JSON{where}; pass a mapping or a JSON object"
+            raise InvalidRequest(msg) from None
+    if not isinstance(value, Mapping):
+        msg = f"{refusal}got {type(value).__name__} instead of an object; pass a mapping or a JSON object"
+        raise InvalidRequest(msg)
+    try:
+        plain: dict[str, Any] = _json(value, field, refusal, ())
+    except RecursionError:
+        msg = f"{refusal}{field} is nested too deeply; flatten it"
+        raise InvalidRequest(msg) from None
+    return plain
+
+
+def _json(value: object, path: str, refusal: str, inside: tuple[int, ...]) -> Any:
+    """Return a value as JSON would give it back, or name the path of what is no JSON."""
+    if isinstance(value, str):
+        return str.__str__(value) if type(value) is not str else value
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if not isinstance(value, (Mapping, list, tuple)) or id(value) in inside:
+        what = f"of type {type(value).__name__}"
+        if isinstance(value, float):
+            what = "NaN or an infinity"
+        elif id(value) in inside:
+            what = "a value inside itself"
+        msg = f"{refusal}{path} is {what}; use text, numbers, true/false, null, lists and objects"
+        raise InvalidRequest(msg)
+    inside = (*inside, id(value))
+    if not isinstance(value, Mapping):
+        return [_json(item, f"{path}[{index}]", refusal, inside) for index, item in enumerate(value)]
+    result = {}
+    for key, item in value.items():
+        if not isinstance(key, (str, int, float)) and key is not None:
+            msg = f"{refusal}{path} has a key of type {type(key).__name__}; use text keys"
+            raise InvalidRequest(msg)
+        text = key if isinstance(key, str) else json.dumps(key)
+        result[text] = _json(item, f"{path}[{shown(text)}]", refusal, inside)
+    return result
+
+
+def moment(field: str, value: object) -> datetime | Unset | None:
+    """Return a datetime in UTC, None, or :data:`UNSET`; naive means UTC, as in Airflow (clause R3)."""
+    if value is UNSET or value is None:
+        return value
+    if isinstance(value, str):
+        value = _parse(field, value)
+    if not isinstance(value, datetime):
+        # The first words are those of upstream's message, which users' tests match on.
+        msg = (
+            f"Expected str, datetime.datetime, or None for parameter '{field}'. Got {type(value).__name__};"
+            " pass an ISO 8601 text or an aware datetime"
+        )
+        raise InvalidRequestType(msg)
+    try:
+        return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
+    except OverflowError:
+        msg = f"{field}: {shown(value)} is out of range in UTC; give a date between years 1 and 9999"
+        raise InvalidRequest(msg) from None
+
+
+def _parse(field: str, text: str) -> object:
+    try:
+        return datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))
+    except ValueError:
+        pass
+    # Python 3.10 reads only part of ISO 8601. pendulum reads the rest; every Airflow brings it.
+    try:
+        import pendulum
+
+        parsed = pendulum.parse(text, tz="UTC")
+        if isinstance(parsed, datetime):
+            return parsed
+    except (ImportError, ValueError):
+        pass
+    msg = f"{field}: {shown(text)} is no ISO 8601 date; write for example 2026-01-31T00:00:00+00:00"
+    raise InvalidRequest(msg)
+
+
+def flag(field: str, value: object) -> bool:
+    """Return a boolean; a template renders one to text, where "False" must not mean true (C2)."""
+    if isinstance(value, bool) or value is None:
+        return bool(value)
+    if isinstance(value, (str, int)):
+        text = str(value).strip().lower()
+        if text in _TRUE or text in _FALSE:
+            return text in _TRUE
+    msg = f"{field}: {shown(value)} is neither true nor false; render it to True or False"
+    raise InvalidRequest(msg)
+
+
+def seconds(field: str, value: object) -> float:
+    """Return a time in seconds that one can wait for (clause R5)."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value <= 0:  # type: ignore[arg-type, operator]
+        msg = f"{field}: {shown(value)} is not a finite number of seconds above 0; write for example 60"
+        raise InvalidRequest(msg)
+    return value  # type: ignore[return-value]
+
+
+def note(field: str, value: object) -> str | None:
+    """Return the note of the child run; Airflow stores at most 1,000 characters."""
+    if value is None or (isinstance(value, str) and len(value) <= MAX_NOTE_LENGTH):
+        return value
+    if isinstance(value, str):
+        msg = f"{field}: has {len(value)} characters; use at most {MAX_NOTE_LENGTH}"
+        raise InvalidRequest(msg)
+    msg = f"{field}: expected text, got {type(value).__name__}; pass a string or None"
+    raise InvalidRequestType(msg)

@@ -1,0 +1,350 @@
+"""The contract object: validation, meaning of states, identity, resume decision. No Airflow."""
+
+from __future__ import annotations
+
+import json
+import re
+import string
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from trigger_compat import contract
+from trigger_compat.contract import Identity, Outcome, Parent, Resume, build_request, durable_run_id
+from trigger_compat.errors import InvalidRequest, InvalidRequestType
+
+NOW = datetime(2026, 1, 31, 12, 30, 15, 123456, tzinfo=timezone.utc)
+PARENT = Parent(dag_id="parent", run_id="manual__x", task_id="trigger", epoch=2, retries=2)
+
+
+def build(**arguments: Any) -> contract.TriggerRequest:
+    return build_request(**{"trigger_dag_id": "child", "now": NOW, **arguments})
+
+
+@pytest.mark.parametrize(
+    "run_id",
+    [
+        "a/../b",
+        "..",
+        ".",
+        "a..b",
+        "a/b",
+        "a\\b",
+        "a%2Fb",
+        "a?b",
+        "a#b",
+        "a b",
+        "a\nb",
+        "a\n",
+        "\x00",
+        "",
+        "x" * 251,
+        "é",
+        ["a"],
+    ],
+)
+def test_r1_refuses_run_ids_no_airflow_should_see(run_id: object) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        build(trigger_run_id=run_id)
+    message = str(refused.value)
+    assert message.startswith("trigger_run_id: ")
+    assert "\n" not in message
+    assert len(message) < 250
+
+
+@pytest.mark.parametrize("dag_id", ["", "a b", "a/b", "a..b", "x" * 251, None, 7, "a+b"])
+def test_r1_refuses_dag_ids(dag_id: object) -> None:
+    with pytest.raises(InvalidRequest, match=r"^trigger_dag_id: "):
+        build(trigger_dag_id=dag_id)
+
+
+@pytest.mark.parametrize("run_id", ["manual__2024-01-01T00:00:00+00:00", "fixed", "a.b~c:d+e-f_1", "x" * 250])
+def test_r1_accepts_what_every_airflow_accepts(run_id: str) -> None:
+    assert build(trigger_run_id=run_id).run_id == run_id
+
+
+def test_r1_follows_the_configured_pattern() -> None:
+    assert build(trigger_run_id="team one", run_id_pattern=r"^team \w+$").run_id == "team one"
+    with pytest.raises(InvalidRequest, match="allowed_run_id_pattern"):
+        build(trigger_run_id="other", run_id_pattern=r"^team \w+$")
+    built_in = "manual__2024-01-01T00:00:00+00:00"
+    assert build(trigger_run_id=built_in, run_id_pattern="").run_id == built_in
+
+
+def test_r2_conf_becomes_plain_json() -> None:
+    given_conf = {"a": (1, 2.5, None, True), 3: {"b": "x"}}
+    assert build(conf=given_conf).conf == {"a": [1, 2.5, None, True], "3": {"b": "x"}}
+    assert build(conf='{"a": {"b": [1]}}').conf == {"a": {"b": [1]}}
+    assert build(conf=None).conf is None
+    assert build(conf={}).conf == {}
+
+
+SECRET = "hunter2-secret"  # noqa: S105 - the point of the test
+
+
+@pytest.mark.parametrize(
+    ("conf", "where"),
+    [
+        ({"a": {"b": [1, {"c": object()}]}, "k": SECRET}, "conf['a']['b'][1]['c']"),
+        ({"password": SECRET.encode()}, "conf['password']"),
+        ({"when": NOW, "k": SECRET}, "conf['when']"),
+        ({"n": float("nan")}, "conf['n']"),
+        ({"n": {(1, 2): SECRET}}, "conf['n']"),
+        (f"{{'k': '{SECRET}'}}", "not JSON"),
+        (f'["{SECRET}"]', "list"),
+        (SECRET, "not JSON"),
+        ("", "not JSON"),
+        ([SECRET], "list"),
+        ("[" * 100_000, "not JSON"),
+    ],
+)
+def test_r2_names_the_place_and_never_the_value(conf: object, where: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        build(conf=conf)
+    message = str(refused.value)
+    assert where in message
+    assert SECRET not in message
+    assert "\n" not in message
+    assert SECRET not in repr(refused.value.__cause__)
+    assert refused.value.__suppress_context__ or refused.value.__context__ is None
+
+
+def test_r2_refuses_a_value_inside_itself() -> None:
+    conf: dict[str, Any] = {}
+    conf["me"] = [conf]
+    with pytest.raises(InvalidRequest, match="inside itself"):
+        build(conf=conf)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-01-31T00:00:00+00:00", datetime(2026, 1, 31, tzinfo=timezone.utc)),
+        ("2026-01-31T00:00:00Z", datetime(2026, 1, 31, tzinfo=timezone.utc)),
+        ("2026-01-31 02:00:00+02:00", datetime(2026, 1, 31, tzinfo=timezone.utc)),
+        ("2026-01-31", datetime(2026, 1, 31, tzinfo=timezone.utc)),
+        ("2026-01-31T00:00:00", datetime(2026, 1, 31, tzinfo=timezone.utc)),
+    ],
+)
+def test_r3_reads_dates_in_utc(text: str, expected: datetime) -> None:
+    request = build(logical_date=text)
+    assert request.logical_date == expected
+    assert request.run_id == f"manual__{expected.isoformat()}"
+    assert request.identity is Identity.PINNED
+
+
+def test_r3_unset_none_and_run_after() -> None:
+    assert build().logical_date == NOW
+    assert build(logical_date=None).logical_date is None
+    later = NOW + timedelta(days=1)
+    request = build(run_after=later)
+    assert (request.logical_date, request.run_after) == (None, later)
+    assert re.fullmatch(rf"manual__{re.escape(later.isoformat())}_[A-Za-z0-9]{{8}}", request.run_id)
+    naive = build(logical_date=datetime(2026, 1, 31))  # noqa: DTZ001 - naive on purpose
+    assert naive.logical_date == datetime(2026, 1, 31, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize("value", ["tomorrow", "", "None", "2026-13-01", "P1D"])
+@pytest.mark.parametrize("field", ["logical_date", "run_after"])
+def test_r3_refuses_text_that_is_no_date(field: str, value: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"^{field}: "):
+        build(**{field: value})
+
+
+def test_r3_refuses_other_types_as_upstream_does() -> None:
+    with pytest.raises(TypeError, match=r"Expected str, datetime\.datetime, or None for parameter"):
+        build(logical_date=12345)
+
+
+def test_r4_states() -> None:
+    assert contract.states("allowed_states", ["success", "queued"]) == ("success", "queued")
+    with pytest.raises(InvalidRequest, match=r"^failed_states: 'done' is not a dag run state"):
+        contract.states("failed_states", ["done"])
+    with pytest.raises(InvalidRequest, match="allowed_states and failed_states both hold 'failed'"):
+        contract.check_states(("success", "failed"), ("failed",))
+    contract.check_states(("success", "failed"), ())
+
+
+@pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), "60", None, True])
+def test_r5_refuses_what_cannot_be_waited_for(value: object) -> None:
+    with pytest.raises(InvalidRequest, match=r"^poke_interval: "):
+        build(poke_interval=value)
+
+
+@pytest.mark.parametrize(("rendered", "meant"), [("False", False), ("true", True), ("0", False), (1, True)])
+def test_c2_a_rendered_boolean_means_what_it_says(rendered: object, meant: bool) -> None:
+    assert build(wait_for_completion=rendered).wait is meant
+    assert build(skip_when_already_exists=rendered).skip is meant
+
+
+def test_c2_a_rendered_boolean_that_says_nothing_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match=r"^wait_for_completion: 'perhaps'"):
+        build(wait_for_completion="perhaps")
+
+
+def test_note_is_text_of_airflows_length() -> None:
+    assert build(note="n" * 1000).note == "n" * 1000
+    with pytest.raises(InvalidRequest, match=r"^note: has 1001 characters"):
+        build(note="n" * 1001)
+    with pytest.raises(InvalidRequestType, match=r"^note: expected text, got int"):
+        build(note=1)
+
+
+def test_x11_generated_run_ids_have_upstreams_form() -> None:
+    assert build().run_id == f"manual__{NOW.isoformat()}"
+    assert build(parent=replace(PARENT, map_index=-1)).run_id == f"manual__{NOW.isoformat()}"
+
+
+def test_mapped_parents_in_one_instant_get_distinct_children() -> None:
+    ids = {build(parent=replace(PARENT, map_index=index)).run_id for index in range(100)}
+    assert len(ids) == 100
+    assert all(run_id.startswith(f"manual__{NOW.isoformat()}_") for run_id in ids)
+
+
+def test_w1_w2_w3_states_are_classified() -> None:
+    request = build(allowed_states=("success",), failed_states=("failed",))
+    assert request.classify("success") is Outcome.ALLOWED
+    assert request.classify("failed") is Outcome.FAILED
+    assert request.classify("queued") is Outcome.PENDING
+    assert replace(request, failed_states=()).classify("failed") is Outcome.PENDING
+
+
+@pytest.mark.parametrize(
+    ("state", "computed", "pinned", "pinned_with_reset"),
+    [
+        (None, Resume.SUBMIT, Resume.SUBMIT, Resume.SUBMIT),
+        ("queued", Resume.RECONNECT, Resume.RECONNECT, Resume.RECONNECT),
+        ("running", Resume.RECONNECT, Resume.RECONNECT, Resume.RECONNECT),
+        ("success", Resume.ALREADY_SUCCEEDED, Resume.ALREADY_SUCCEEDED, Resume.ALREADY_SUCCEEDED),
+        ("failed", Resume.NEXT_GENERATION, Resume.REFUSE, Resume.SUBMIT),
+    ],
+)
+def test_x1_x2_x3_x9_resume_decision(
+    state: str | None, computed: Resume, pinned: Resume, pinned_with_reset: Resume
+) -> None:
+    assert build(durable=True, parent=PARENT).resume(state) is computed
+    assert build(durable=True, parent=PARENT, trigger_run_id="fixed").resume(state) is pinned
+    with_reset = build(durable=True, parent=PARENT, trigger_run_id="fixed", reset_dag_run=True)
+    assert with_reset.resume(state) is pinned_with_reset
+
+
+def test_x4_identity_is_the_same_for_every_try_of_an_epoch() -> None:
+    first = build(durable=True, parent=PARENT)
+    later = build(durable=True, parent=replace(PARENT, try_number=3), now=NOW + timedelta(hours=1))
+    assert first.identity is Identity.COMPUTED
+    assert first.run_id == later.run_id
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dag_id": "other"},
+        {"run_id": "other"},
+        {"task_id": "other"},
+        {"map_index": 0},
+        {"epoch": 3},
+    ],
+)
+def test_x5_identity_changes_with_each_part_of_the_parent(change: dict[str, Any]) -> None:
+    assert durable_run_id(replace(PARENT, **change), "child", 1) != durable_run_id(PARENT, "child", 1)
+
+
+def test_x3_identity_changes_with_target_and_generation() -> None:
+    ids = {durable_run_id(PARENT, dag, generation) for dag in ("a", "b") for generation in (1, 2, 3)}
+    assert len(ids) == 6
+
+
+def test_x8_identity_is_pinned_by_value() -> None:
+    """A change of the formula would lose every child that is waited for while a worker is upgraded."""
+    assert durable_run_id(PARENT, "child", 1) == "durable__parent.trigger__e2g1__7a8e43e41ba704532552"
+
+
+AIRFLOW_IDS = st.text(string.ascii_letters + string.digits + "_.-éß漢", min_size=1, max_size=250)
+
+
+@given(
+    AIRFLOW_IDS,
+    AIRFLOW_IDS,
+    st.text(max_size=250),
+    st.integers(-1, 100_000),
+    st.integers(0, 1000),
+    st.integers(1, 99),
+)
+def test_identity_is_a_valid_run_id_for_any_parent(
+    dag_id: str, task_id: str, run_id: str, map_index: int, epoch: int, generation: int
+) -> None:
+    parent = Parent(dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index, epoch=epoch)
+    computed = durable_run_id(parent, "child", generation)
+    assert len(computed) <= 250
+    assert build(trigger_run_id=computed).run_id == computed
+    assert not re.match("(manual|scheduled|backfill|dataset_triggered|asset|operator_triggered)", computed)
+
+
+def test_identity_is_distinct_for_100_000_mapped_parents() -> None:
+    ids = {durable_run_id(replace(PARENT, map_index=index), "child", 1) for index in range(100_000)}
+    assert len(ids) == 100_000
+
+
+@pytest.mark.parametrize(
+    ("try_number", "epoch", "retries", "earlier"),
+    [
+        (1, 2, 2, 0),  # first try of a task with two retries
+        (2, 2, 2, 1),
+        (3, 2, 2, 2),
+        (4, 5, 2, 0),  # cleared after three tries: max_tries = 3 + 2
+        (5, 5, 2, 1),
+        (2, 1, 0, 0),  # cleared after one try without retries
+        (2, 3, 0, 0),  # retries lowered by an edit: nothing is known of earlier tries
+        (2, 1, 5, 1),  # retries raised by an edit: never more than the tries there were
+    ],
+)
+def test_earlier_tries_of_the_epoch(try_number: int, epoch: int, retries: int, earlier: int) -> None:
+    parent = replace(PARENT, try_number=try_number, epoch=epoch, retries=retries)
+    assert parent.earlier_tries == earlier
+    assert build(parent=parent).first_try is (earlier == 0)
+
+
+def test_x5_a_record_is_recalled_in_its_own_epoch_only() -> None:
+    request = build(durable=True, parent=PARENT).at_generation(2)
+    record = json.loads(json.dumps(request.record()))
+    assert build(durable=True, parent=PARENT).recalls(record) == request
+    assert build(durable=True, parent=replace(PARENT, epoch=5)).recalls(record) is None
+    assert build(durable=True, parent=PARENT, trigger_dag_id="other").recalls(record) is None
+    for damaged in (None, "x", [], {}, {**record, "generation": "2"}, {**record, "run_id": "x"}):
+        assert build(durable=True, parent=PARENT).recalls(damaged) is None
+
+
+def test_t8_only_a_pinned_run_can_be_somebody_elses() -> None:
+    assert build().owns_run
+    assert build(durable=True, parent=PARENT).owns_run
+    assert not build(trigger_run_id="fixed").owns_run
+    assert not build(logical_date="2026-01-31").owns_run
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.text(), JSON))
+def test_r2_plain_json_goes_through_unchanged(conf: dict[str, Any]) -> None:
+    assert build(conf=conf).conf == conf
+    assert build(conf=json.dumps(conf)).conf == json.loads(json.dumps(conf))
+
+
+@given(st.text(max_size=300))
+def test_r1_a_run_id_is_safe_or_refused(run_id: str) -> None:
+    assume(run_id)
+    try:
+        accepted = build(trigger_run_id=run_id).run_id
+    except InvalidRequest as error:
+        assert "\n" not in str(error)
+    else:
+        assert re.fullmatch(r"[A-Za-z0-9_.~:+-]{1,250}", accepted)
+        assert ".." not in accepted

@@ -1,0 +1,144 @@
+"""The own wait against a simulated clock: W1-W4, W6, W7. No Airflow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trigger_compat.contract import PASSING_FAILURES_TOLERATED_FOR, build_request
+from trigger_compat.wait import ChildGone, PassingFailure, next_look, wait_for
+
+
+class Clock:
+    """A clock that only a sleep moves, and a log that remembers."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.began = self.now
+        self.lines: list[str] = []
+        self.looks: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def info(self, msg: str, /, *args: object) -> None:
+        self.lines.append(msg % args)
+
+    warning = info
+
+    def wait(self, child: Callable[[float], str | None], poke: float = 60, state: str | None = None) -> str:
+        request = build_request(
+            trigger_dag_id="child", trigger_run_id="r", wait_for_completion=True, poke_interval=poke
+        )
+
+        def look() -> str | None:
+            elapsed = self.now - self.began
+            self.looks.append(elapsed)
+            return child(elapsed)
+
+        return wait_for(request, look, self, state=state, clock=lambda: self.now, sleep=self.sleep)
+
+
+def ends_after(seconds: float, state: str = "success") -> Callable[[float], str | None]:
+    return lambda elapsed: state if elapsed >= seconds else "running"
+
+
+@pytest.mark.parametrize("state", ["success", "failed"])
+def test_w1_w2_ends_with_the_childs_state(state: str) -> None:
+    assert Clock().wait(ends_after(5, state)) == state
+
+
+def test_x2_a_state_known_to_decide_needs_no_look() -> None:
+    clock = Clock()
+    assert clock.wait(ends_after(0), state="success") == "success"
+    assert clock.looks == []
+
+
+def test_w3_a_state_in_neither_list_is_waited_out_and_said_once() -> None:
+    clock = Clock()
+    assert clock.wait(lambda elapsed: "queued" if elapsed < 500 else "success") == "success"
+    assert sum("queued" in line for line in clock.lines) == 1
+
+
+def test_w4_a_child_that_is_gone_ends_the_wait() -> None:
+    with pytest.raises(ChildGone):
+        Clock().wait(lambda elapsed: "running" if elapsed < 100 else None)
+
+
+def test_w7_passing_failures_are_waited_out_and_said_once() -> None:
+    clock = Clock()
+
+    def child(elapsed: float) -> str:
+        if 10 < elapsed < 10 + PASSING_FAILURES_TOLERATED_FOR:
+            message = "connection refused"
+            raise PassingFailure(message)
+        return "running" if elapsed < 700 else "success"
+
+    assert clock.wait(child) == "success"
+    assert sum("connection refused" in line for line in clock.lines) == 1
+
+
+def test_w7_failures_that_do_not_pass_end_the_wait_with_the_last_error() -> None:
+    clock = Clock()
+
+    def child(elapsed: float) -> str:
+        raise PassingFailure(str(elapsed))
+
+    with pytest.raises(PassingFailure):
+        clock.wait(child)
+    failing_for = clock.looks[-1] - clock.looks[0]
+    assert PASSING_FAILURES_TOLERATED_FOR <= failing_for <= PASSING_FAILURES_TOLERATED_FOR + 60
+
+
+def test_w7_each_spell_of_failures_has_its_own_ten_minutes() -> None:
+    clock = Clock()
+
+    def child(elapsed: float) -> str:
+        if elapsed < 5000 and int(elapsed / 300) % 2:
+            message = "away"
+            raise PassingFailure(message)
+        return "running" if elapsed < 5000 else "success"
+
+    assert clock.wait(child) == "success"
+
+
+def test_w7_any_other_error_ends_the_wait_at_once() -> None:
+    clock = Clock()
+
+    def child(elapsed: float) -> str:
+        message = "forbidden"
+        raise PermissionError(message)
+
+    with pytest.raises(PermissionError):
+        clock.wait(child)
+    assert len(clock.looks) == 1
+
+
+POKES = st.sampled_from([0.1, 0.2, 1, 1.5, 2, 3, 5, 7.3, 10, 30, 60, 61.7, 300, 600, 3600])
+
+
+@given(st.floats(0, 100_000), POKES)
+def test_w6_a_child_is_noticed_early_and_never_later_than_by_plain_polling(took: float, poke: float) -> None:
+    looked = 0.0
+    while looked < took or not looked:
+        looked = next_look(looked, poke) if took - looked < 50 * poke else looked + poke
+    plain = max(math.ceil(took / poke), 1) * poke
+    assert looked <= plain + 1e-6
+    if max(1.5 * took, took + 2) < plain:
+        assert looked <= max(1.5 * took, took + 2) + 1e-6
+
+
+@given(POKES.filter(lambda poke: poke >= 1))
+def test_w6_the_extra_looks_are_few(poke: float) -> None:
+    looks = [0.0]
+    while looks[-1] < 20 * poke:
+        looks.append(next_look(looks[-1], poke))
+    extra = (len(looks) - 1) - round(looks[-1] / poke)
+    assert extra <= 2 * math.log2(poke) + 2
+    gaps = [later - earlier for earlier, later in zip(looks, looks[1:], strict=False)]
+    assert max(gaps) <= poke + 1e-6
+    assert min(gaps) > 0
