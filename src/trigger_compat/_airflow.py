@@ -38,6 +38,11 @@ except ImportError:  # until 3.2
     from airflow.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 try:
+    from airflow.exceptions import DagRunAlreadyExists
+except ImportError:  # the Task SDK alone has none
+    DagRunAlreadyExists = AirflowException
+
+try:
     from airflow.sdk.definitions._internal.types import NOTSET, ArgNotSet
 except ImportError:  # until 3.0
     from airflow.utils.types import NOTSET, ArgNotSet
@@ -55,6 +60,7 @@ __all__ = (
     "ArgNotSet",
     "BaseOperator",
     "BaseOperatorLink",
+    "DagRunAlreadyExists",
     "ResumableJobMixin",
     "conf",
 )

@@ -14,6 +14,7 @@ from trigger_compat._airflow import (
     AirflowSkipException,
     ArgNotSet,
     BaseOperator,
+    DagRunAlreadyExists,
     ResumableJobMixin,
 )
 from trigger_compat._airflow import (
@@ -22,6 +23,8 @@ from trigger_compat._airflow import (
 from trigger_compat.contract import Identity, Outcome, Parent, Resume, TriggerRequest
 from trigger_compat.lineage import with_parent_info
 from trigger_compat.links import TriggerDagRunLink
+from trigger_compat.paths import task_instance
+from trigger_compat.records import STORE, with_records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,8 +57,16 @@ class DagIsPaused(AirflowException):
         return f"Dag {self.dag_id} is paused"
 
 
-class ChildRunExists(AirflowFailException):
-    """The run exists and the parent may neither reset it nor skip; a retry can only fail again (T4)."""
+class ChildRunExists(AirflowFailException, DagRunAlreadyExists):
+    """The run exists and the parent may neither reset it nor skip; a retry can only fail again (T4).
+
+    Also a ``DagRunAlreadyExists``, which upstream's operator raises on 2.11.
+    """
+
+    serialize = AirflowException.serialize
+
+    def __init__(self, message: str) -> None:
+        AirflowException.__init__(self, message)
 
 
 class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
@@ -152,7 +163,6 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
         self.note = note
         self.deferrable = deferrable
         self.openlineage_inject_parent_info = openlineage_inject_parent_info
-        self.durable = durable
         self.path = path
 
     def execute(self, context: Context) -> None:
@@ -162,7 +172,7 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
         path = dispatch.path_name(self.path, defers=request.defers)
         self._try = _Try(request, dispatch.load(path))
         self.log.info("Triggering dag %s by the %s path, durable=%s", request.dag_id, path, request.durable)
-        self.execute_resumable(context)
+        self.execute_resumable(with_records(context, self.log) if request.durable else context)
 
     def execute_complete(
         self, context: Context, event: tuple[str, Mapping[str, Any]], run_id: str | None = None
@@ -252,7 +262,7 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
 
     def _request(self, context: Context) -> TriggerRequest:
         """Return the rendered arguments, checked."""
-        ti = context.get("ti") or context.get("task_instance")
+        ti = task_instance(context)
         self._honour_arguments()
         given = self.trigger_run_id
         if given is not None and given == self._generated_run_id:
@@ -323,6 +333,8 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
                     return child, state
                 if request.identity is Identity.PINNED:
                     break
+            if not request.first_try:
+                self.log.info("No dag run of %s is left of an earlier try", request.dag_id)
         return request, None
 
     def _submit(self, child: TriggerRequest, context: Context) -> bool:
@@ -330,8 +342,8 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
         if child.fail_when_paused and self._try.path.is_paused(child, context):
             raise DagIsPaused(child.dag_id)
         self._name(child)
-        if child.durable and (store := context.get("task_state_store")) is not None:
-            store.set(self.external_id_key, child.record())
+        if child.durable and (records := context.get(STORE)) is not None:
+            records.set(self.external_id_key, child.record())
         return self._try.path.submit(self, child, context)
 
     def _state_of_existing(self, child: TriggerRequest, context: Context) -> str | None:
@@ -385,8 +397,8 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
             raise AirflowException(msg)
         if outcome is Outcome.PENDING:
             msg = (
-                f"{child.dag_id} came back in state {state}, which is neither in {list(child.allowed_states)}"
-                f" nor in {list(child.failed_states)}"
+                f"{child.dag_id} came back in state {state}, which is not in {list(child.allowed_states)}"
+                f" and not in {list(child.failed_states)}"
             )
             raise AirflowException(msg)
         self.log.info("%s finished with allowed state %s", child.dag_id, state)

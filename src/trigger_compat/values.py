@@ -166,10 +166,12 @@ def moment(field: str, value: object) -> datetime | Unset | None:
         )
         raise InvalidRequestType(msg)
     try:
-        return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
+        utc = value if value.tzinfo is None else value.astimezone(timezone.utc)
     except OverflowError:
         msg = f"{field}: {shown(value)} is out of range in UTC; give a date between years 1 and 9999"
         raise InvalidRequest(msg) from None
+    # A plain datetime: a subclass (pendulum's) may write itself in another way, also into a run id.
+    return datetime.combine(utc.date(), utc.time(), timezone.utc)
 
 
 def _parse(field: str, text: str) -> object:

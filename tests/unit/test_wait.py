@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -139,6 +140,6 @@ def test_w6_the_extra_looks_are_few(poke: float) -> None:
         looks.append(next_look(looks[-1], poke))
     extra = (len(looks) - 1) - round(looks[-1] / poke)
     assert extra <= 2 * math.log2(poke) + 2
-    gaps = [later - earlier for earlier, later in zip(looks, looks[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(looks)]
     assert max(gaps) <= poke + 1e-6
     assert min(gaps) > 0

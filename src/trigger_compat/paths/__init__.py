@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 Context = Mapping[str, Any]
 
 
+def task_instance(context: Context) -> Any:
+    """Return the running task instance, None in a call from outside a task."""
+    return context.get("ti") or context.get("task_instance")
+
+
 class Path(Protocol):
     """What a path module provides."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from trigger_compat._airflow import AirflowException
 from trigger_compat.links import RUN_ID_XCOM, TriggerDagRunLink
+from trigger_compat.paths import task_instance
 from trigger_compat.wait import PassingFailure
 
 if TYPE_CHECKING:
@@ -65,11 +66,6 @@ def refusal(request: TriggerRequest, failure: ApiFailure) -> AirflowException:
     """Return the error for a trigger that the API server refuses, e.g. for want of the dag (T5)."""
     what = f"Cannot trigger dag {request.dag_id!r}, run {request.run_id!r}"
     return AirflowException(f"{what}: {failure.text} (HTTP {failure.status})")
-
-
-def task_instance(context: Context) -> Any:
-    """Return the running task instance, None in a call from outside a task."""
-    return context.get("ti") or context.get("task_instance")
 
 
 def is_paused(request: TriggerRequest, context: Context) -> bool:

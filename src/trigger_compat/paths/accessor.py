@@ -7,10 +7,11 @@ Because nothing is left to the task runner, retries, callbacks, listeners, ``exe
 from __future__ import annotations
 
 from http import HTTPStatus
-from inspect import signature
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
-from trigger_compat.paths import _task_sdk
+from trigger_compat._airflow import AirflowException, DagRunAlreadyExists
+from trigger_compat.paths import _task_sdk, task_instance
 
 if TYPE_CHECKING:
     from trigger_compat.contract import TriggerRequest
@@ -32,17 +33,20 @@ def submit(operator: TriggerDagRunOperator, request: TriggerRequest, context: Co
         "note": request.note,
         "reset_dag_run": request.reset,
     }
-    ti = _task_sdk.task_instance(context)
+    ti = task_instance(context)
+    if ti is None:
+        msg = "The accessor path triggers through the running task; the context holds no task instance"
+        raise AirflowException(msg)
     try:
         answer = _trigger_by_task_instance(ti, fields) if hasattr(ti, "trigger_dag_run") else _send(fields)
     except Exception as error:
-        if _already_exists(getattr(error, "error", None)):
+        if isinstance(error, DagRunAlreadyExists) or _already_exists(getattr(error, "error", None)):
             return False
         failure = _task_sdk.api_failure(error)
+        if failure and failure.status == HTTPStatus.CONFLICT:
+            return False
         if failure is None or failure.may_pass:
             raise
-        if failure.status == HTTPStatus.CONFLICT:
-            return False
         raise _task_sdk.refusal(request, failure) from error
     return not _already_exists(answer)
 
@@ -50,10 +54,8 @@ def submit(operator: TriggerDagRunOperator, request: TriggerRequest, context: Co
 def _trigger_by_task_instance(ti: Any, fields: dict[str, Any]) -> Any:
     """Use the accessor that is proposed upstream (#69135), with the arguments it turns out to take."""
     known = signature(ti.trigger_dag_run).parameters
-    named = {
-        "trigger_dag_id" if name == "dag_id" and name not in known else name: fields[name] for name in fields
-    }
-    return ti.trigger_dag_run(**{name: value for name, value in named.items() if name in known})
+    takes_any = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in known.values())
+    return ti.trigger_dag_run(**{name: fields[name] for name in fields if takes_any or name in known})
 
 
 def _send(fields: dict[str, Any]) -> Any:
@@ -66,7 +68,9 @@ def _send(fields: dict[str, Any]) -> Any:
     comms = task_runner.SUPERVISOR_COMMS  # bound when the task starts, so never at the top of a module
     if hasattr(comms, "send"):
         return comms.send(message)
-    comms.send_request(task_runner.log, message)  # until 3.0.3
+    import structlog
+
+    comms.send_request(structlog.get_logger(__name__), message)  # until 3.0.3
     return comms.get_message()
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
 from trigger_compat._airflow import AirflowFailException
 from trigger_compat.links import RUN_ID_XCOM
+from trigger_compat.paths import task_instance
 from trigger_compat.wait import PassingFailure
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def is_paused(request: TriggerRequest, context: Context) -> bool:
 
 def publish(operator: TriggerDagRunOperator, request: TriggerRequest, context: Context) -> None:
     """Push the run id; the webserver makes the link from it."""
-    context["ti"].xcom_push(key=RUN_ID_XCOM, value=request.run_id)
+    task_instance(context).xcom_push(key=RUN_ID_XCOM, value=request.run_id)
 
 
 def submit(operator: TriggerDagRunOperator, request: TriggerRequest, context: Context) -> bool:

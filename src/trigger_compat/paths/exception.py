@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trigger_compat import dispatch
 from trigger_compat.links import RUN_ID_XCOM
-from trigger_compat.paths import _task_sdk
+from trigger_compat.paths import _task_sdk, task_instance
 
 if TYPE_CHECKING:
     from trigger_compat.contract import TriggerRequest
@@ -35,7 +35,7 @@ def submit(operator: TriggerDagRunOperator, request: TriggerRequest, context: Co
 
     operator.triggered_run_id = request.run_id
     _task_sdk.publish_link(operator, context)
-    if request.skip and (ti := _task_sdk.task_instance(context)):
+    if request.skip and (ti := task_instance(context)):
         # The runner pushes it for a run it has triggered, not for one that makes it skip.
         ti.xcom_push(key=RUN_ID_XCOM, value=request.run_id)
     arguments: dict[str, Any] = {

@@ -1,0 +1,89 @@
+"""The durable record: kept when it can be, never a reason to fail (X10). No Airflow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from trigger_compat.records import STORE, Records, with_records
+
+
+class Store:
+    """A task state store that counts its calls and fails on demand."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.rows: dict[str, Any] = {}
+        self.calls: list[str] = []
+        self.error = error
+
+    def get(self, key: str) -> Any:
+        self.calls.append("get")
+        if self.error:
+            raise self.error
+        return self.rows.get(key)
+
+    def set(self, key: str, value: Any) -> None:
+        self.calls.append("set")
+        if self.error:
+            raise self.error
+        self.rows[key] = value
+
+
+class Log:
+    """Remembers what was said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def info(self, msg: str, /, *args: object) -> None:
+        self.lines.append(msg % args)
+
+    warning = info
+
+
+def test_a_record_is_kept_and_an_unchanged_one_is_not_sent_again() -> None:
+    store = Store()
+    records = Records(store, Log())
+    assert records.get("child") is None
+    records.set("child", {"run_id": "a"})
+    records.set("child", {"run_id": "a"})
+    assert store.rows == {"child": {"run_id": "a"}}
+    assert store.calls == ["get", "set"]
+    records.set("child", {"run_id": "b"})
+    assert store.rows == {"child": {"run_id": "b"}}
+
+
+def test_a_record_that_was_read_is_not_written_back() -> None:
+    store = Store()
+    store.rows["child"] = {"run_id": "a"}
+    records = Records(store, Log())
+    assert records.get("child") == {"run_id": "a"}
+    records.set("child", {"run_id": "a"})
+    assert store.calls == ["get"]
+
+
+def test_a_store_that_is_away_costs_a_warning_and_no_try() -> None:
+    log = Log()
+    records = Records(Store(RuntimeError("no such table")), log)
+    assert records.get("child") is None
+    records.set("child", {"run_id": "a"})
+    assert len(log.lines) == 2
+    assert all("no such table" in line for line in log.lines)
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), EOFError()])
+def test_a_supervisor_that_is_gone_is_no_store_that_is_away(error: Exception) -> None:
+    records = Records(Store(error), Log())
+    with pytest.raises(type(error)):
+        records.get("child")
+    with pytest.raises(type(error)):
+        records.set("child", {})
+
+
+def test_a_context_without_a_store_stays_as_it_is() -> None:
+    context = {"ti": object()}
+    assert with_records(context, Log()) is context
+    wrapped = with_records({**context, STORE: Store()}, Log())
+    assert isinstance(wrapped[STORE], Records)
+    assert wrapped["ti"] is context["ti"]
