@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from trigger_compat._airflow import BaseOperatorLink
-
-if TYPE_CHECKING:
-    from trigger_compat.operator import TriggerDagRunOperator
 
 RUN_ID_XCOM: Final = "trigger_run_id"
 
@@ -22,18 +19,18 @@ class TriggerDagRunLink(BaseOperatorLink):
 
     name = "Triggered DAG"
 
-    def get_link(self, operator: TriggerDagRunOperator, *, ti_key: Any) -> str:
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Return the URL of the child run's page, or an empty text if no run was triggered."""
         from airflow.utils import helpers
+
+        dag_id: str = operator.trigger_dag_id
 
         if hasattr(helpers, "build_airflow_dagrun_url"):
             # The worker itself asks, when the try has ended: what it triggered is at hand.
             executed = hasattr(operator, "triggered_run_id")
             run_id = operator.triggered_run_id if executed else _run_id_of(ti_key)
-            if not run_id:
-                return ""
-            return str(helpers.build_airflow_dagrun_url(dag_id=operator.trigger_dag_id, run_id=run_id))
-        return _url_in_airflow2(operator, ti_key)  # until 3.0
+            return str(helpers.build_airflow_dagrun_url(dag_id=dag_id, run_id=run_id)) if run_id else ""
+        return _url_in_airflow2(dag_id, ti_key)  # until 3.0
 
 
 def _run_id_of(ti_key: Any) -> str | None:
@@ -45,7 +42,7 @@ def _run_id_of(ti_key: Any) -> str | None:
     return found
 
 
-def _url_in_airflow2(operator: TriggerDagRunOperator, ti_key: Any) -> str:
+def _url_in_airflow2(dag_id: str, ti_key: Any) -> str:
     from airflow.models.renderedtifields import RenderedTaskInstanceFields
     from airflow.utils.helpers import build_airflow_url_with_query
 
@@ -54,6 +51,6 @@ def _url_in_airflow2(operator: TriggerDagRunOperator, ti_key: Any) -> str:
         return ""
     # The webserver has the template, the database what it was rendered to.
     rendered = RenderedTaskInstanceFields.get_templated_fields(ti_key) or {}
-    dag_id = rendered.get("trigger_dag_id", operator.trigger_dag_id)
+    dag_id = rendered.get("trigger_dag_id", dag_id)
     url: str = build_airflow_url_with_query({"dag_id": dag_id, "dag_run_id": run_id})
     return url

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from trigger_compat import contract, dispatch, values, wait
+from trigger_compat import contract, dispatch, resumption, values, wait
 from trigger_compat._airflow import (
     NOTSET,
     AirflowException,
@@ -167,25 +167,21 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
 
     def execute(self, context: Context) -> None:
         """Check the rendered arguments, then trigger the child or go back to the one there is."""
-        self.triggered_run_id = None
-        request = self._request(context)
-        path = dispatch.path_name(self.path, defers=request.defers)
-        self._try = _Try(request, dispatch.load(path))
-        self.log.info("Triggering dag %s by the %s path, durable=%s", request.dag_id, path, request.durable)
-        self.execute_resumable(with_records(context, self.log) if request.durable else context)
+        self._start(context)
 
-    def execute_complete(
-        self, context: Context, event: tuple[str, Mapping[str, Any]], run_id: str | None = None
-    ) -> None:
+    def execute_complete(self, context: Context, event: tuple[str, Mapping[str, Any]]) -> None:
         """Go on after a deferral: the child's state decides, and no state is no success (D4).
 
         :param event: class path and payload of the trigger's event.
-        :param run_id: the child, where the deferral was this operator's own.
         """
         _, payload = event
-        if run_id is None:
-            run_ids = payload.get("run_ids") or []
-            run_id = run_ids[0] if len(run_ids) == 1 else None
+        if resumption.ended_in_an_earlier_try(context):
+            self.log.info("The event is that of an earlier try, which has failed by it; starting over")
+            resumption.note_try(context)
+            self._start(context)  # Airflow lets nobody but its runner call execute()
+            return
+        run_ids = payload.get("run_ids") or []
+        run_id = run_ids[0] if len(run_ids) == 1 else None
         self.trigger_run_id = self.triggered_run_id = run_id
         child = TriggerRequest(
             dag_id=self.trigger_dag_id,
@@ -195,6 +191,8 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
             failed_states=tuple(self.failed_states),
         )
         state = dispatch.load(dispatch.path_name(self.path, defers=True)).resumed(child, payload)
+        if child.classify(state) is not Outcome.ALLOWED:
+            resumption.note_try(context)
         self._conclude(child, state)
 
     # The six methods of ResumableJobMixin, which drives them on 3.3+; below, its stand-in does.
@@ -244,7 +242,7 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
             return
         if state is None or child.classify(state) is Outcome.PENDING:
             if child.defers:
-                self._try.path.defer(self, child)
+                self._defer_for(child)
             try:
                 state = wait.wait_for(
                     child, partial(self._try.path.look, child, context), self.log, state=state
@@ -259,6 +257,15 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
         self._settled(context)
 
     # What they share.
+
+    def _start(self, context: Context) -> None:
+        self.triggered_run_id = None
+        request = self._request(context)
+        path = dispatch.path_name(self.path, defers=request.defers)
+        self._try = _Try(request, dispatch.load(path))
+        self.log.info("Triggering dag %s by the %s path, durable=%s", request.dag_id, path, request.durable)
+        # durable=False touches no store (X11): the mixin then neither reads nor writes.
+        self.execute_resumable(with_records(context, self.log))
 
     def _request(self, context: Context) -> TriggerRequest:
         """Return the rendered arguments, checked."""
@@ -389,6 +396,22 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
         """Return the child of this try; the mixin goes back to a recorded one without a submit."""
         return self._try.child or self._settle(*(self._try.found or self._look_back(context)), context)
 
+    def _defer_for(self, child: TriggerRequest) -> NoReturn:
+        """Give the slot back until the child ends, on its run id alone (D1)."""
+        from trigger_compat.triggers import ChildRunTrigger  # loads ORM models on 3.x
+
+        self.defer(
+            trigger=ChildRunTrigger(
+                dag_id=child.dag_id,
+                run_ids=[child.run_id],
+                states=[*child.allowed_states, *child.failed_states],
+                poll_interval=child.poke_interval,
+            ),
+            method_name="execute_complete",
+            timeout=self.execution_timeout,
+        )
+        raise AssertionError  # pragma: no cover - defer() raises TaskDeferred
+
     def _conclude(self, child: TriggerRequest, state: str | None) -> None:
         """End the try by the child's state (W1, W2, D4)."""
         outcome = child.classify(state)
@@ -396,10 +419,9 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
             msg = f"{child.dag_id} failed with failed state {state}"
             raise AirflowException(msg)
         if outcome is Outcome.PENDING:
-            msg = (
-                f"{child.dag_id} came back in state {state}, which is not in {list(child.allowed_states)}"
-                f" and not in {list(child.failed_states)}"
-            )
+            what = f"Dag run {child.run_id} of {child.dag_id} came back in state {state}"
+            known = f"{list(child.allowed_states)} or {list(child.failed_states)}"
+            msg = f"{what}, which is not in {known}" if state else f"{what}: it is gone"
             raise AirflowException(msg)
         self.log.info("%s finished with allowed state %s", child.dag_id, state)
 

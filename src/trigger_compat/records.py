@@ -50,7 +50,7 @@ class Records:
         )
 
 
-def with_records(context: Context, log: Log) -> Context:
+def with_records(context: Context, log: Log) -> Any:
     """Return the context with its store wrapped; the same context where there is no store."""
     store = context.get(STORE)
     return context if store is None else {**context, STORE: Records(store, log)}

@@ -314,7 +314,8 @@ def test_x5_a_record_is_recalled_in_its_own_epoch_only() -> None:
     assert build(durable=True, parent=PARENT).recalls(record) == request
     assert build(durable=True, parent=replace(PARENT, epoch=5)).recalls(record) is None
     assert build(durable=True, parent=PARENT, trigger_dag_id="other").recalls(record) is None
-    for damaged in (None, "x", [], {}, {**record, "generation": "2"}, {**record, "run_id": "x"}):
+    wrong: list[object] = [None, "x", [], {}, {**record, "generation": "2"}, {**record, "run_id": "x"}]
+    for damaged in wrong:
         assert build(durable=True, parent=PARENT).recalls(damaged) is None
 
 

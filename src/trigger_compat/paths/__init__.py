@@ -6,7 +6,7 @@ Same names, same order, in every path; what they have to do is said here, how th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from trigger_compat.contract import TriggerRequest
@@ -41,14 +41,10 @@ class Path(Protocol):
 
     @staticmethod
     def look(request: TriggerRequest, context: Context) -> str | None:
-        """Return the state of the child, None if there is no such run.
+        """Return the state of the child, None if there is no such run. Works in the triggerer too.
 
         :raises trigger_compat.wait.PassingFailure: the look failed for a reason that may pass (W7).
         """
-
-    @staticmethod
-    def defer(operator: TriggerDagRunOperator, request: TriggerRequest) -> NoReturn:
-        """Give the slot back until the child is in one of its states (D1)."""
 
     @staticmethod
     def resumed(request: TriggerRequest, event: Mapping[str, Any]) -> str | None:

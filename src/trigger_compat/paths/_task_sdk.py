@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 from trigger_compat._airflow import AirflowException
 from trigger_compat.links import RUN_ID_XCOM, TriggerDagRunLink
@@ -93,9 +93,12 @@ def publish_link(operator: TriggerDagRunOperator, context: Context) -> None:
 
 
 def look(request: TriggerRequest, context: Context) -> str | None:
-    """Ask the API server for the state of the run."""
+    """Ask the API server for the state of the run, in the triggerer too, where there is no context."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    ti = task_instance(context) or RuntimeTaskInstance
     try:
-        state = task_instance(context).get_dagrun_state(request.dag_id, request.run_id)
+        state = ti.get_dagrun_state(request.dag_id, request.run_id)
     except Exception as error:
         failure = api_failure(error)
         if failure and failure.status == HTTPStatus.NOT_FOUND:
@@ -105,24 +108,6 @@ def look(request: TriggerRequest, context: Context) -> str | None:
         raise
     # An enum in spite of its annotation, and not airflow.utils.state's.
     return str(getattr(state, "value", state))
-
-
-def defer(operator: TriggerDagRunOperator, request: TriggerRequest) -> NoReturn:
-    """Defer on the run id alone: a logical date may be another one after a reset (#57756)."""
-    # Loads ORM models, so never at the top of a module.
-    from airflow.providers.standard.triggers.external_task import DagStateTrigger
-
-    operator.defer(
-        trigger=DagStateTrigger(
-            dag_id=request.dag_id,
-            states=[*request.allowed_states, *request.failed_states],
-            run_ids=[request.run_id],
-            poll_interval=request.poke_interval,
-        ),
-        method_name="execute_complete",
-        timeout=operator.execution_timeout,
-    )
-    raise AssertionError  # pragma: no cover - defer() raises TaskDeferred
 
 
 def resumed(request: TriggerRequest, event: Mapping[str, Any]) -> str | None:

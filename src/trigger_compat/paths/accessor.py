@@ -65,7 +65,7 @@ def _send(fields: dict[str, Any]) -> Any:
 
     # note came with 3.2, run_after with 3.3; unknown fields are an error.
     message = TriggerDagRun(**{name: fields[name] for name in fields if name in TriggerDagRun.model_fields})
-    comms = task_runner.SUPERVISOR_COMMS  # bound when the task starts, so never at the top of a module
+    comms: Any = task_runner.SUPERVISOR_COMMS  # bound when the task starts, so never at the top of a module
     if hasattr(comms, "send"):
         return comms.send(message)
     import structlog
@@ -80,5 +80,4 @@ def _already_exists(answer: Any) -> bool:
 
 
 look = _task_sdk.look
-defer = _task_sdk.defer
 resumed = _task_sdk.resumed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from airflow.api.common.trigger_dag import trigger_dag
 from airflow.exceptions import DagNotFound, DagRunAlreadyExists
@@ -105,30 +105,6 @@ def look(request: TriggerRequest, context: Context) -> str | None:
     return None if state is None else str(getattr(state, "value", state))
 
 
-def defer(operator: TriggerDagRunOperator, request: TriggerRequest) -> NoReturn:
-    """Defer on the run id; a plain install only has core's trigger, which knows dates alone."""
-    states = [*request.allowed_states, *request.failed_states]
-    arguments: dict[str, Any] = {"run_ids": [request.run_id]}
-    try:
-        from airflow.providers.standard.triggers.external_task import DagStateTrigger
-    except ImportError:
-        from airflow.triggers.external_task import DagStateTrigger
-
-        date = select(DagRun.execution_date).where(
-            DagRun.dag_id == request.dag_id, DagRun.run_id == request.run_id
-        )
-        with create_session() as session:
-            arguments = {"execution_dates": [session.scalar(date)]}
-    operator.defer(
-        trigger=DagStateTrigger(
-            dag_id=request.dag_id, states=states, poll_interval=request.poke_interval, **arguments
-        ),
-        method_name="execute_complete",
-        kwargs={"run_id": request.run_id},
-    )
-    raise AssertionError  # pragma: no cover - defer() raises TaskDeferred
-
-
 def resumed(request: TriggerRequest, event: Mapping[str, Any]) -> str | None:
-    """Read the run again: on 2.11 the event says that a state was reached, not which."""
-    return look(request, {})
+    """Read the state from the event, or from the run: on 2.11 upstream's triggers do not say it."""
+    return event[request.run_id] if request.run_id in event else look(request, {})

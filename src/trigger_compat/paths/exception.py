@@ -28,11 +28,6 @@ publish = _task_sdk.publish
 
 def submit(operator: TriggerDagRunOperator, request: TriggerRequest, context: Context) -> bool:
     """Hand the request to the task runner. Never returns."""
-    try:
-        from airflow.sdk.exceptions import DagRunTriggerException
-    except ImportError:  # until 3.2
-        from airflow.exceptions import DagRunTriggerException
-
     operator.triggered_run_id = request.run_id
     _task_sdk.publish_link(operator, context)
     if request.skip and (ti := task_instance(context)):
@@ -55,8 +50,17 @@ def submit(operator: TriggerDagRunOperator, request: TriggerRequest, context: Co
         "deferrable": request.defers,
     }
     # note came with 3.2, run_after with 3.3; the contract has dealt with asking for one too early.
-    known = signature(DagRunTriggerException.__init__).parameters
-    raise DagRunTriggerException(**{name: value for name, value in arguments.items() if name in known})
+    to_runner = _exception_class()
+    known = signature(to_runner.__init__).parameters
+    raise to_runner(**{name: value for name, value in arguments.items() if name in known})
+
+
+def _exception_class() -> Any:
+    from airflow import exceptions as home_until_3_2
+    from airflow.sdk import exceptions
+
+    name = "DagRunTriggerException"
+    return getattr(exceptions, name, None) or getattr(home_until_3_2, name)
 
 
 def _logical_date(request: TriggerRequest, context: Context) -> Any:
@@ -67,5 +71,4 @@ def _logical_date(request: TriggerRequest, context: Context) -> Any:
 
 
 look = _task_sdk.look
-defer = _task_sdk.defer
 resumed = _task_sdk.resumed

@@ -1,0 +1,161 @@
+"""One environment per Airflow release, built once under ``.nox`` and shared by every session that needs it.
+
+Three steps: Airflow alone, with the dependencies of its resolve date; then the test tools, under the versions
+that the first step chose; then this project, editable and without dependencies. A stamp in the environment
+says what it was built from: as long as that holds, nothing is installed again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import nox
+from nox.virtualenv import find_uv
+
+from trigger_compat import matrix
+from trigger_compat.matrix import Release
+
+ROOT: Final = Path(__file__).parents[1]
+FOLDER: Final = ROOT / ".nox"
+PYPROJECT: Final = nox.project.load_toml(ROOT / "pyproject.toml")
+
+TEST_REQUIREMENTS: Final[Sequence[str]] = PYPROJECT["project"]["optional-dependencies"]["test"]
+# Type stubs live beside Airflow, because that is where mypy looks for them.
+STUBS: Final = nox.project.dependency_groups(PYPROJECT, "stubs")
+# What a whole stack needs of its Airflow (the drivers for Postgres), here so that one environment serves all.
+STACK_REQUIREMENTS: Final = ROOT / "tests" / "e2e" / "airflow-requirements.txt"
+# The first pip that can leave out what was uploaded after a date, as uv always could.
+PIP: Final = "pip>=26.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Installer:
+    """The commands of uv, or those of pip and virtualenv where uv is not to be had."""
+
+    name: str
+    uv: str | None
+
+    def create(self, folder: Path, interpreter: str) -> list[str]:
+        if self.uv:
+            return [self.uv, "venv", "--quiet", "--python", interpreter, str(folder)]
+        return [sys.executable, "-m", "virtualenv", "--quiet", "--python", interpreter, str(folder)]
+
+    def prepare(self, folder: Path) -> list[list[str]]:
+        """Return what has to be done before :meth:`before` can be asked for."""
+        return [] if self.uv else [[*self.install(folder), PIP]]
+
+    def install(self, folder: Path) -> list[str]:
+        if self.uv:
+            return [self.uv, "pip", "install", "--quiet", "--python", str(python_of(folder))]
+        return [str(python_of(folder)), "-m", "pip", "install", "--quiet"]
+
+    def before(self, day: str) -> list[str]:
+        return ["--exclude-newer" if self.uv else "--uploaded-prior-to", f"{day}T00:00:00Z"]
+
+    def freeze(self, folder: Path) -> list[str]:
+        if self.uv:
+            return [self.uv, "pip", "freeze", "--quiet", "--python", str(python_of(folder))]
+        return [str(python_of(folder)), "-m", "pip", "freeze"]
+
+
+def python_of(folder: Path) -> Path:
+    """Return the interpreter of an environment."""
+    return folder / "bin" / "python"
+
+
+def airflow_python(session: nox.Session, row: Release) -> Path:
+    """Return the interpreter of a release's environment, built if there is none or it is out of date."""
+    folder = FOLDER / f"airflow-{row.airflow}"
+    stamp = folder / "stamp"
+    resolved = folder / "resolved.txt"
+    installer = _installer(session)
+    install, beside = installer.install(folder), ["--constraint", str(resolved)]
+    create = installer.create(folder, _interpreter(session, row))
+    airflow = [
+        *installer.prepare(folder),
+        [*install, *installer.before(row.resolve.isoformat()), *matrix.load().requirements(row)],
+    ]
+    tools = [
+        [*install, *beside, "--requirement", str(STACK_REQUIREMENTS), *TEST_REQUIREMENTS, *STUBS],
+        [*install, "--no-deps", "--editable", str(ROOT)],
+    ]
+    built_from = _digest([create], airflow, tools)
+    with _locked(folder):
+        if not stamp.is_file() or stamp.read_text(encoding="utf-8") != built_from:
+            session.log(f"building {folder.relative_to(ROOT)} with {installer.name}")
+            shutil.rmtree(folder, ignore_errors=True)
+            # virtualenv is where nox is, and sessions are kept from looking there.
+            _run(session, create, env={"PYTHONPATH": os.pathsep.join(sys.path)})
+            for command in airflow:
+                _run(session, command)
+            resolved.write_text(_run(session, installer.freeze(folder)), encoding="utf-8")
+            for command in tools:
+                _run(session, command)
+            stamp.write_text(built_from, encoding="utf-8")
+    return python_of(folder)
+
+
+def _installer(session: nox.Session) -> Installer:
+    found, uv, _ = find_uv()
+    return Installer("uv", uv) if found and session.venv_backend != "virtualenv" else Installer("pip", None)
+
+
+def _run(session: nox.Session, command: list[str], env: dict[str, str] | None = None) -> str:
+    """Run a command and return what it printed, which nox shows only if it fails."""
+    return str(session.run(*command, env=env, silent=True, external=True, stderr=None) or "")
+
+
+def _digest(*commands: list[list[str]]) -> str:
+    """Return a fingerprint of all that goes into an environment."""
+    parts = [
+        commands,
+        STACK_REQUIREMENTS.read_text(encoding="utf-8"),
+        PYPROJECT["project"],
+        PYPROJECT["build-system"],
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Let one session at a time look at an environment: two may want the same one side by side."""
+    folder.parent.mkdir(exist_ok=True)
+    with folder.with_name(f".{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _interpreter(session: nox.Session, row: Release) -> str:
+    """Return a Python for a release: that of -P, else the one nox runs on, else one that is there."""
+    current = f"{sys.version_info.major}.{sys.version_info.minor}"
+    # One that runs every release comes first: then all of them are tested on the same.
+    preferred = [current, *matrix.common_pythons(matrix.load().releases), *row.pythons]
+    wanted = [session.python] if isinstance(session.python, str) else preferred
+    for version in wanted:
+        if version in row.pythons and (found := _find(version, current)):
+            return found
+    pythons = ", ".join(row.pythons)
+    session.error(f"Airflow {row.airflow} needs Python {pythons}: none is here, or not the one of -P")
+
+
+def _find(version: str, current: str) -> str | None:
+    if version == current:
+        return sys.executable
+    candidate = shutil.which(f"python{version}")
+    if not candidate:
+        return None
+    # It may be there and not run: pyenv's stand-ins for versions that are not active are like that.
+    command = [candidate, "-c", "import sys; print(sys.executable)"]
+    asked = subprocess.run(command, capture_output=True, text=True, check=False)
+    return asked.stdout.strip() or None

@@ -1,0 +1,206 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["nox>=2025.5.1", "packaging", "PyYAML>=6", "rich>=13", "uv>=0.7"]
+# ///
+"""Every check of this project, on every Airflow of compat-matrix.yaml.
+
+Run ``nox``, or ``python3 noxfile.py`` where only Python and pip are there; both take nox's arguments.
+
+Without arguments: lint, types, unit tests, and the tests of the default releases, side by side.
+``-t all``, ``-t default``, ``-t 3.2``: the tests of these releases, one after the other.
+``-s matrix -- --all``: everything side by side, on all releases. ``-l`` lists all sessions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parent
+sys.path[:0] = [str(ROOT / ".ci"), str(ROOT / "src")]
+
+if __name__ == "__main__":
+    import bootstrap
+
+    bootstrap.run_nox(Path(__file__))
+
+import nox
+
+import fanout
+import tally
+from environments import FOLDER, PYPROJECT, TEST_REQUIREMENTS, airflow_python
+from trigger_compat import matrix
+from trigger_compat.errors import MatrixError
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+
+MATRIX: Final = matrix.load()
+# Modules that only one major of Airflow can carry; mypy leaves them out where the other one is.
+AIRFLOW2_ONLY: Final = r"/airflow2\.py$"
+AIRFLOW3_ONLY: Final = r"/(airflow3|exception|accessor|_task_sdk)\.py$"
+TOOL_REQUIREMENTS: Final = ROOT / "tests" / "e2e" / "requirements.txt"
+COUNTS: Final[list[tally.Counts]] = []
+"""What the tests of this process said; its last line sums them up."""
+
+
+@nox.session(default=False)
+def lint(session: nox.Session) -> None:
+    """Check style, spelling and the matrix file."""
+    _seal(session)
+    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check")
+    session.run("codespell")
+    session.run("python", "-m", "trigger_compat.matrix", "--check", env={"PYTHONPATH": str(ROOT / "src")})
+
+
+@nox.session(default=False)
+def types(session: nox.Session) -> None:
+    """Check types against the oldest and the newest Airflow of the default run, and those of the tools."""
+    _seal(session)
+    session.install(*nox.project.dependency_groups(PYPROJECT, "types", "runner"))
+    # Without Airflow the package itself cannot be judged; its turn comes below.
+    tools = ("--cache-dir", str(FOLDER / ".mypy-tools"), "--follow-imports", "silent")
+    session.run("mypy", *tools, "noxfile.py", ".ci")
+    final = [row for row in MATRIX.defaults if not row.preview]
+    # The oldest has no Task SDK: what comes from there is Any, and ignores that it needs elsewhere are idle.
+    lenient = ("--allow-subclassing-any", "--no-warn-unused-ignores", "--no-warn-return-any")
+    for row, options, foreign in ((final[-1], (), AIRFLOW2_ONLY), (final[0], lenient, AIRFLOW3_ONLY)):
+        python = airflow_python(session, row)
+        cache = FOLDER / f".mypy-{row.airflow}"
+        beside = ("--python-executable", str(python), "--cache-dir", str(cache), "--exclude", foreign)
+        session.run("mypy", *beside, *options, "src", "tests")
+
+
+@nox.session(default=False)
+def unit(session: nox.Session) -> None:
+    """Run the tests that need no Airflow, where there is none."""
+    _seal(session)
+    with _counted(session.name) as report:
+        # The build backend, because one test looks into the wheel.
+        session.install(*TEST_REQUIREMENTS, *PYPROJECT["build-system"]["requires"], "packaging")
+        session.install("--no-deps", "--editable", ".")
+        session.run("pytest", "tests/unit", "-W", "error", report, *session.posargs)
+
+
+@nox.session(default=False, venv_backend="none")
+@nox.parametrize(
+    "airflow",
+    [
+        nox.param(row.airflow, id=row.airflow, tags=["all", row.minor, *(["default"] if row.default else [])])
+        for row in MATRIX.releases
+    ],
+)
+def tests(session: nox.Session, airflow: str) -> None:
+    """Run all tests on one Airflow, once it is proved to be that one and to take the path of its row."""
+    _seal(session)
+    row = MATRIX.release(airflow)
+    with _counted(session.name) as report:
+        python = str(airflow_python(session, row))
+        # Airflow writes into its home on import; the tests that start one choose homes of their own.
+        session.env["AIRFLOW_HOME"] = str(FOLDER / f"airflow-{airflow}" / "home")
+        session.run(python, "-m", "tests.cell", row.airflow, row.path, external=True)
+        paths = ("tests/unit", "tests/integration")
+        session.run(python, "-m", "pytest", *paths, report, *session.posargs, external=True)
+
+
+@nox.session(name="matrix", venv_backend="none")
+def run_matrix(session: nox.Session) -> None:
+    """Run lint, types, unit and tests side by side. Arguments: [--all] [--airflow X ...] [--jobs N]."""
+    parser = _parser(session)
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--airflow", nargs="+", default=[])
+    parser.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, 2))
+    options = parser.parse_args(session.posargs)
+    if options.jobs < 1:
+        session.error(f"--jobs {options.jobs}: give at least 1")
+    rows = _rows(session, options.airflow) or (MATRIX.releases if options.all else MATRIX.defaults)
+    jobs = [fanout.Job(session=name) for name in ("lint", "unit", "types")]
+    jobs += [fanout.Job(session=f"tests({row.airflow})", release=row.airflow, path=row.path) for row in rows]
+    backend = ["--force-venv-backend", "virtualenv"] if session.venv_backend == "virtualenv" else []
+    nox_itself = [sys.executable, str(ROOT / "noxfile.py"), *backend]
+    fanout.run(jobs, lambda job: [*nox_itself, "--session", job.session], workers=options.jobs)
+    fanout.summarise(jobs)
+    COUNTS.extend(job.counts for job in jobs)
+    if bad := [job.session for job in jobs if job.code]:
+        session.error(f"failed: {', '.join(bad)}")
+
+
+@nox.session(default=False)
+def e2e(session: nox.Session) -> None:
+    """Run the tests on a whole Airflow. Arguments: [VERSION ...], by default those of the default run."""
+    parser = _parser(session)
+    parser.add_argument("versions", nargs="*", metavar="VERSION")
+    versions = parser.parse_args(session.posargs).versions
+    rows = _rows(session, versions) or [row for row in MATRIX.defaults if not row.preview]
+    _seal(session)
+    session.install("--requirement", str(TOOL_REQUIREMENTS), *TEST_REQUIREMENTS)
+    for row in rows:
+        with _counted(f"e2e({row.airflow})") as report:
+            session.env["TRIGGER_COMPAT_E2E_PYTHON"] = str(airflow_python(session, row))
+            session.run("pytest", "tests/e2e", "-m", "e2e", report)
+
+
+@nox.session(default=False)
+def demo(session: nox.Session) -> None:
+    """Show a killed worker on a real Airflow. Arguments: [VERSION] [--compare] [--keep]."""
+    parser = _parser(session)
+    parser.add_argument("version", nargs="?", metavar="VERSION")
+    parser.add_argument("--compare", action="append_const", const="--compare", dest="passed_on", default=[])
+    parser.add_argument("--keep", action="append_const", const="--keep", dest="passed_on")
+    options = parser.parse_args(session.posargs)
+    newest = [row for row in MATRIX.defaults if not row.preview][-1:]
+    row = (_rows(session, [options.version]) if options.version else newest)[0]
+    _seal(session)
+    session.install("--requirement", str(TOOL_REQUIREMENTS))
+    python = airflow_python(session, row)
+    session.run("python", "tests/e2e/demo.py", "--python", str(python), *options.passed_on)
+
+
+def _seal(session: nox.Session) -> None:
+    """Keep out of a session what is meant for nox itself, or for another Airflow."""
+    for name in os.environ:
+        if name in {"PYTHONPATH", "PYTEST_ADDOPTS"} or name.startswith(("AIRFLOW_", "TRIGGER_COMPAT_")):
+            session.env[name] = None
+
+
+@contextlib.contextmanager
+def _counted(name: str) -> Iterator[str]:
+    """Give pytest's option for a report, and take what it said into the closing line, also on failure."""
+    results = tally.results_file(name)
+    results.parent.mkdir(parents=True, exist_ok=True)
+    results.unlink(missing_ok=True)
+    code = 1
+    try:
+        yield f"--junit-xml={results}"
+        code = 0
+    finally:
+        COUNTS.append(tally.count(results, code))
+
+
+def _rows(session: nox.Session, versions: Sequence[str]) -> Sequence[matrix.Release]:
+    try:
+        return [MATRIX.release(version) for version in versions]
+    except MatrixError as error:
+        session.error(str(error))
+
+
+def _parser(session: nox.Session) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"nox -s {session.name} --", add_help=False)
+    parser.error = session.error  # type: ignore[method-assign, assignment]
+    return parser
+
+
+@atexit.register
+def _close() -> None:
+    """Print the closing line, after everything that nox itself has to say."""
+    if COUNTS:
+        print(tally.closing_line(COUNTS), flush=True)
