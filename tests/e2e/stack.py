@@ -1,0 +1,494 @@
+"""A real Airflow in a temporary home, for one `with` block: scheduler, API server, triggerer, Postgres.
+
+The tool side (this module, the demo, the tests) runs in an interpreter of its own and needs no Airflow; the
+Airflow under test is whatever `python` belongs to. States are read from the database by SQL, which costs the
+scheduler nothing and shows every change; actions go through the REST API.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import psutil
+import psycopg2
+import psycopg2.extras
+
+from tests.e2e import postgres, processes
+from tests.e2e.environment import LOG_LINES, Environment, StackError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+Report = Callable[[str], None]
+"""Called again and again with what is being waited for; the caller decides how to show it."""
+
+START_SECONDS: Final = 180
+"""From an empty folder to parsed DAGs. Usually 20-30 s; migrations on a busy machine take the longest."""
+
+PARTS: Final = ("scheduler", "dag-processor", "api-server", "webserver", "triggerer")
+"""What `airflow standalone` starts; the subcommands, and the marks of their lines in its output."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One dag run, as the database has it."""
+
+    run_id: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task instance, as the database has it. `pid` is the task process itself on every Airflow."""
+
+    state: str | None
+    try_number: int
+    pid: int | None
+
+
+class Stack:
+    """`with Stack(python, dags) as stack:` runs Airflow until the block ends, however it ends.
+
+    :param python: interpreter of the environment Airflow is installed in.
+    :param dags: the DAG folder.
+    :param dag_ids: DAGs that must be parsed before the stack counts as up.
+    :param needs: modules the Airflow environment must have for those DAGs.
+    :param config: Airflow options, as `{"section.option": "value"}`, over the ones a stack needs.
+    :param environ: environment variables of the Airflow processes, over a minimal environment.
+    :param keep: leave the folder (logs, database) behind for a look; processes end all the same.
+    :param report: progress.
+    """
+
+    def __init__(
+        self,
+        python: Path,
+        dags: Path,
+        *,
+        dag_ids: Sequence[str] = (),
+        needs: Sequence[str] = (),
+        config: Mapping[str, str] | None = None,
+        environ: Mapping[str, str] | None = None,
+        keep: bool = False,
+        report: Report = lambda text: None,
+    ) -> None:
+        # Not resolve(): the python of a virtual environment is a symlink out of that environment.
+        self.python = Path.cwd() / python
+        self.dags = dags.resolve()
+        self.dag_ids = tuple(dag_ids)
+        self.needs = tuple(needs)
+        self.keep = keep
+        self.home = Path()
+        self.ports: dict[str, int] = {}
+        self.environment: Environment
+        self._config = dict(config or {})
+        self._extra_environ = dict(environ or {})
+        self._report = report
+        self._password = secrets.token_urlsafe(16)
+        self._token = ""
+        self._started: list[subprocess.Popen[bytes]] = []
+        self._guard: subprocess.Popen[bytes] | None = None
+        self._connection: Any = None
+        self.left: list[str] = []
+        """What withstood the teardown; empty, or something is wrong with it."""
+
+    # --- life ---
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        if self.left and error is None:
+            raise StackError("teardown", "left behind: " + ", ".join(self.left))
+
+    def start(self) -> None:
+        """Bring everything up, or raise `StackError` naming the part that did not come."""
+        deadline = time.monotonic() + START_SECONDS
+        # Resolved, because the kernel reports working directories that way.
+        self.home = Path(tempfile.mkdtemp(prefix="trigger-compat-e2e-")).resolve()
+        self._guard = processes.start_guard(self.home, keep=self.keep)
+        self.home.chmod(0o711)  # Postgres may run under another account
+        for folder in (processes.cwd(self.home), processes.data(self.home), self.home / "tmp", self._logs):
+            folder.mkdir()
+        # A copy, so that Airflow leaves no bytecode in the original.
+        shutil.copytree(
+            self.dags, self.home / "dags", ignore=shutil.ignore_patterns("__pycache__", self.home.name)
+        )
+        self.ports = processes.free_ports(("postgres", "web", "task_logs", "trigger_logs", "health"))
+
+        self._report("looking at the Airflow environment")
+        self.environment = Environment.of(self.python, self._environ(), self.needs)
+        self._report("starting Postgres")
+        self._start_postgres(deadline)
+        self._report("starting Airflow")
+        self._start_airflow(deadline)
+
+    def stop(self) -> None:
+        """End every process and remove the folder. May be called again."""
+        if self._guard is None:
+            return
+        with processes.uninterrupted():
+            if self._connection is not None:
+                self._connection.close()
+            left = processes.sweep(self.home, keep=self.keep)
+            for process in self._started:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=1)
+            ports = self.ports.items()
+            left += [f"port {port} ({name})" for name, port in ports if processes.listening(port)]
+            self.left = left
+            processes.release_guard(self._guard)
+            self._guard = None
+
+    # --- what a test or the demo asks ---
+
+    def query(self, sql: str, *values: object) -> list[dict[str, Any]]:
+        """Rows of the metadata database."""
+        try:
+            with self._connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+                cursor.execute(sql, values)
+                return [dict(row) for row in cursor.fetchall()]
+        except psycopg2.Error as error:
+            raise StackError("Postgres", str(error).strip(), _tail(postgres.log_file(self.home))) from error
+
+    def runs(self, dag_id: str) -> list[Run]:
+        """Every run of a DAG, oldest first."""
+        rows = self.query("select run_id, state from dag_run where dag_id = %s order by id", dag_id)
+        return [Run(row["run_id"], row["state"]) for row in rows]
+
+    def task(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Task | None:
+        """A task instance, or None while the scheduler has not made it yet."""
+        rows = self.query(
+            "select * from task_instance where dag_id = %s and run_id = %s and task_id = %s",
+            *(dag_id, run_id, task_id),
+        )
+        for row in rows:
+            # Airflow 3.4 calls the index otherwise, and keeps the rows of earlier tries beside the live one.
+            index = row.get("map_index", row.get("region_index"))
+            if index == map_index and row.get("working_set", True):
+                return Task(row["state"], row["try_number"], row["pid"])
+        return None
+
+    def rest(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
+        """Call the public REST API: `path` is what follows `/api/v1` (Airflow 2) or `/api/v2`."""
+        headers = {"Content-Type": "application/json", "Authorization": self._authorization()}
+        api = "/api/v2" if self.environment.task_sdk else "/api/v1"
+        return self._http(method, api + path, body, headers)
+
+    def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, object] | None = None) -> str:
+        """Start a run of a DAG, as the UI would."""
+        now = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+        body = {"dag_run_id": run_id, "logical_date": now, "conf": dict(conf or {})}
+        self.rest("POST", f"/dags/{dag_id}/dagRuns", body)
+        return run_id
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str) -> Any:
+        """An XCom value, or None when there is none (yet)."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
+        return (self._rest_or_none(path) or {}).get("value")
+
+    def links(self, dag_id: str, run_id: str, task_id: str) -> dict[str, str | None]:
+        """The extra links of a task instance, by name."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/links"
+        answer = self._rest_or_none(path) or {}
+        return dict(answer.get("extra_links", answer))
+
+    def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> list[str]:
+        """The messages a try has logged so far; empty before its first."""
+        folder = self._logs / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
+        try:
+            lines = (folder / f"attempt={try_number}.log").read_text(errors="replace").splitlines()
+        except FileNotFoundError:
+            return []
+        return [_message(line) for line in lines]
+
+    def ask(self, code: str) -> str:
+        """What a piece of Python prints in the Airflow environment, configured as this stack is."""
+        answer = subprocess.run(
+            [str(self.python), "-c", code],
+            cwd=processes.cwd(self.home),
+            env=self._environ(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if answer.returncode:
+            raise StackError("Airflow environment", f"failed: {code}", _last(answer.stderr.splitlines()))
+        return str(answer.stdout).strip()
+
+    def task_process(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> psutil.Process:
+        """The process that runs a task instance right now; an error rather than a guess when in doubt.
+
+        The database has its pid on every Airflow. That alone is not enough to kill by: the pid must also be a
+        process of this stack, below a supervisor that belongs to the executor.
+        """
+        task = self.task(dag_id, run_id, task_id, map_index)
+        name = f"{dag_id}.{task_id} [{map_index}]"
+        if task is None or task.state != "running" or not task.pid:
+            raise StackError("task process", f"{name} is not running: {task}")
+        process = next((p for p in processes.stack_processes(self.home) if p.pid == task.pid), None)
+        if process is None:
+            raise StackError("task process", f"pid {task.pid} of {name} is no process of this stack")
+        title = " ".join(_supervisor(process).cmdline())
+        if "LocalExecutor" not in title and "airflow task supervisor" not in title:
+            raise StackError("task process", f"pid {task.pid} of {name} runs below {title!r}")
+        return process
+
+    def kill_task(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> list[int]:
+        """SIGKILL the process of a task (out of memory, say); its supervisor lives and reports it."""
+        process = self.task_process(dag_id, run_id, task_id, map_index)
+        process.kill()
+        return [process.pid]
+
+    def kill_host(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> list[int]:
+        """SIGKILL supervisor and task: a machine that is gone. Only heartbeats that stay away tell of it."""
+        process = self.task_process(dag_id, run_id, task_id, map_index)
+        supervisor = _supervisor(process)
+        supervisor.kill()
+        process.kill()
+        return [supervisor.pid, process.pid]
+
+    # --- starting ---
+
+    @property
+    def _logs(self) -> Path:
+        return self.home / "logs"
+
+    def _dsn(self, database: str) -> str:
+        login = f"{postgres.USER}:{self._password}"
+        return f"postgresql://{login}@127.0.0.1:{self.ports['postgres']}/{database}"
+
+    def _start_postgres(self, deadline: float) -> None:
+        part, log = "Postgres", postgres.log_file(self.home)
+        try:
+            server = postgres.start_postgres(self.home, self.ports["postgres"], self._password)
+        except (OSError, RuntimeError, subprocess.TimeoutExpired) as error:
+            raise StackError(part, str(error), _tail(log)) from error
+        self._started.append(server)
+        while True:
+            try:
+                connection = psycopg2.connect(self._dsn("postgres"), connect_timeout=5)
+                break
+            except psycopg2.OperationalError as error:
+                if server.poll() is not None:
+                    raise StackError(part, f"ended with code {server.returncode}", _tail(log)) from error
+                self._wait(deadline, part, "starting Postgres", log)
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("create database airflow")
+        connection.close()
+        self._connection = psycopg2.connect(self._dsn("airflow"))
+        self._connection.autocommit = True
+
+    def _environ(self) -> dict[str, str]:
+        """The environment of every Airflow process: nothing of the caller's that changes what is tested.
+
+        The options are those of every Airflow at once; an option that a release does not know is not read.
+        """
+        web = f"http://127.0.0.1:{self.ports['web']}"
+        config = {
+            "core.dags_folder": str(self.home / "dags"),
+            "core.executor": "LocalExecutor",
+            "core.parallelism": "8",
+            "core.load_examples": "False",
+            "core.dags_are_paused_at_creation": "False",
+            "core.simple_auth_manager_all_admins": "True",
+            "core.execution_api_server_url": f"{web}/execution/",
+            "core.hostname_callable": "socket.gethostname",  # the default asks DNS
+            "database.sql_alchemy_conn": self._dsn("airflow").replace("postgresql:", "postgresql+psycopg2:"),
+            "logging.base_log_folder": str(self._logs),
+            "logging.worker_log_server_port": str(self.ports["task_logs"]),
+            "logging.trigger_log_server_port": str(self.ports["trigger_logs"]),
+            "scheduler.scheduler_health_check_server_port": str(self.ports["health"]),
+            "scheduler.zombie_detection_interval": "2",  # how soon Airflow 2 sees a killed task
+            "usage_data_collection.enabled": "False",
+            "api.host": "127.0.0.1",
+            "api.port": str(self.ports["web"]),
+            "api.base_url": web,
+            "api.workers": "1",
+            "api.secret_key": self._password,
+            "api.auth_backends": "airflow.providers.fab.auth_manager.api.auth.backend.basic_auth",
+            "api_auth.jwt_secret": self._password * 4,
+            "webserver.web_server_host": "127.0.0.1",
+            "webserver.web_server_port": str(self.ports["web"]),
+            "webserver.base_url": web,
+            "webserver.workers": "1",
+            "webserver.secret_key": self._password,
+            **self._config,
+        }
+        return {
+            # `airflow standalone` starts its parts by the name `airflow`.
+            "PATH": os.pathsep.join([str(self.python.parent), os.environ.get("PATH", os.defpath)]),
+            "HOME": str(self.home),
+            "TMPDIR": str(self.home / "tmp"),
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+            "NO_COLOR": "1",
+            "PYTHONUNBUFFERED": "1",
+            "AIRFLOW_HOME": str(self.home),
+            "SCARF_ANALYTICS": "false",
+            "DO_NOT_TRACK": "1",
+            **{f"AIRFLOW__{name.upper().replace('.', '__', 1)}": value for name, value in config.items()},
+            **self._extra_environ,
+        }
+
+    def _start_airflow(self, deadline: float) -> None:
+        log = self.home / "airflow.log"
+        with log.open("wb") as output:
+            airflow = subprocess.Popen(
+                [str(self.python), "-m", "airflow", "standalone"],
+                cwd=processes.cwd(self.home),
+                env=self._environ(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._started.append(airflow)
+        parts: dict[int, str] = {}
+        while waiting := self._not_ready(log):
+            part, text = waiting
+            if airflow.poll() is not None:
+                reason = f"`airflow standalone` ended with code {airflow.returncode}"
+                raise StackError(part, reason, _tail(log))
+            if ended := _ended_part(airflow.pid, parts):
+                raise StackError(ended, "its process ended", _tail(log, ended))
+            self._wait(deadline, part, text, log)
+
+    def _not_ready(self, log: Path) -> tuple[str, str] | None:
+        """The first part that is not there yet, with what to say about it; None when all are."""
+        if "Database ready" not in log.read_text(errors="replace"):
+            return "migration", "migrating the database"
+        jobs = {"SchedulerJob": "scheduler", "TriggererJob": "triggerer"}
+        if self.environment.task_sdk:
+            jobs["DagProcessorJob"] = "dag-processor"
+        running = {row["job_type"] for row in self.query("select job_type from job where state = 'running'")}
+        absent = [name for job, name in jobs.items() if job not in running]
+        if not self._web_answers():
+            absent.append("api-server" if self.environment.task_sdk else "webserver")
+        if absent:
+            return absent[0], f"waiting for {', '.join(absent)}"
+        parser = jobs.get("DagProcessorJob", "scheduler")
+        if errors := self.query("select filename, stacktrace from import_error"):
+            trace = _last(str(errors[0]["stacktrace"]).splitlines())
+            raise StackError(parser, f"cannot import {errors[0]['filename']}", trace)
+        parsed = {row["dag_id"] for row in self.query("select dag_id from serialized_dag")}
+        if unparsed := [dag_id for dag_id in self.dag_ids if dag_id not in parsed]:
+            return parser, f"waiting for {', '.join(unparsed)} to be parsed"
+        return None
+
+    def _wait(self, deadline: float, part: str, text: str, log: Path) -> None:
+        if time.monotonic() > deadline:
+            raise StackError(part, f"not up after {START_SECONDS} s ({text})", _tail(log, part))
+        self._report(text)
+        time.sleep(0.3)
+
+    # --- the REST API ---
+
+    def _web_answers(self) -> bool:
+        with contextlib.suppress(OSError, StackError):
+            self._http("GET", "/api/v2/version" if self.environment.task_sdk else "/health")
+            return True
+        return False
+
+    def _authorization(self) -> str:
+        if not self._token and self.environment.task_sdk:
+            self._token = "Bearer " + self._http("GET", "/auth/token")["access_token"]
+        elif not self._token:
+            password = (self.home / "standalone_admin_password.txt").read_text().strip()
+            self._token = "Basic " + base64.b64encode(f"admin:{password}".encode()).decode()
+        return self._token
+
+    def _http(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        url = f"http://127.0.0.1:{self.ports['web']}{path}"
+        content = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(url, content, dict(headers or {}), method=method)
+        # No proxy: a proxy of the caller's would be asked for 127.0.0.1 too.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=30) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            detail = error.read().decode(errors="replace")[:500]
+            raise StackError("REST API", f"{method} {path} answered {error.code}: {detail}") from error
+
+    def _rest_or_none(self, path: str) -> Any:
+        try:
+            return self.rest("GET", path)
+        except StackError as error:
+            if isinstance(error.__cause__, urllib.error.HTTPError) and error.__cause__.code == 404:
+                return None
+            raise
+
+
+def _ended_part(standalone: int, parts: dict[int, str]) -> str | None:
+    """The part whose process has ended; `airflow standalone` itself goes on without it, and does not say.
+
+    :param parts: the parts by process, as seen so far: a process that has ended does not tell what it was.
+    """
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(standalone).children():
+            if child.status() == psutil.STATUS_ZOMBIE and child.pid in parts:
+                return parts[child.pid]
+            title = " ".join(child.cmdline()).replace("_", "-")
+            if part := next((part for part in PARTS if f"airflow {part}" in title), None):
+                parts[child.pid] = part
+    return None
+
+
+def _supervisor(process: psutil.Process) -> psutil.Process:
+    parent = process.parent()
+    if parent is None:
+        raise StackError("task process", f"pid {process.pid} has no supervisor")
+    return parent
+
+
+def _last(lines: Sequence[str]) -> Sequence[str]:
+    return lines[-LOG_LINES:]
+
+
+def _tail(log: Path, part: str = "") -> Sequence[str]:
+    """The last lines of a log: of those marked as a part's by `airflow standalone`, if there are any."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    return _last([line for line in lines if part and line.startswith(part)] or lines)
+
+
+def _message(line: str) -> str:
+    """What a log line says: Airflow 3 writes JSON, Airflow 2 text like `[time] {file:1} INFO - message`."""
+    with contextlib.suppress(ValueError, AttributeError):
+        return str(json.loads(line).get("event", line))
+    return re.sub(r"^\[[^]]*\] \{[^}]*\} [A-Z]+ - ", "", line)

@@ -1,0 +1,89 @@
+"""The demo, run as a user runs it: to its end, and interrupted in the middle."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.e2e import demo, processes
+
+pytestmark = pytest.mark.e2e
+
+
+def start(python: Path, output: Path, *options: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, demo.__file__, "--python", str(python), *options]
+    with output.open("wb") as stream:
+        return subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
+
+
+def listening_ports(of: list[psutil.Process]) -> set[int]:
+    ports = set()
+    for process in of:
+        with contextlib.suppress(psutil.Error):
+            connections = process.net_connections(kind="tcp")
+            ports |= {each.laddr.port for each in connections if each.status == psutil.CONN_LISTEN}
+    return ports
+
+
+def alive(process: psutil.Process) -> bool:
+    """A zombie is not: whoever adopted it has not looked yet, which in a container may be never."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def test_demo_ends_with_one_child_run(python: Path, temporary: Path, tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    with start(python, output) as process:
+        code = process.wait(timeout=400)
+    text = output.read_text()
+    assert code == 0, text
+    assert "SIGKILL" in text
+    assert "PASS" in text
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "when"),
+    [
+        pytest.param(signal.SIGINT, "triggers", id="ctrl-c-in-mid-run"),
+        pytest.param(signal.SIGTERM, "migrating", id="terminated-while-migrating"),
+        pytest.param(signal.SIGKILL, "waiting for", id="killed-while-starting"),
+    ],
+)
+def test_interrupted_demo_leaves_nothing(
+    python: Path, temporary: Path, tmp_path: Path, number: signal.Signals, when: str
+) -> None:
+    output = tmp_path / "output"
+    with start(python, output) as process:
+        deadline = time.monotonic() + 200
+        while when not in output.read_text():
+            assert process.poll() is None, output.read_text()
+            assert time.monotonic() < deadline, output.read_text()
+            time.sleep(0.2)
+        [home] = temporary.iterdir()
+        running = processes.stack_processes(home)
+        ports = listening_ports(running)
+        assert running
+        assert ports
+
+        process.send_signal(number)
+        assert process.wait(timeout=60) == (-number if number == signal.SIGKILL else 130)
+    deadline = time.monotonic() + 60
+    # Killed, the demo cannot clean up itself: its guard does, a moment later.
+    while number == signal.SIGKILL and home.exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+    assert list(temporary.iterdir()) == []
+    assert processes.stack_processes(home) == []
+    assert [each.pid for each in running if alive(each)] == []
+    assert [port for port in ports if processes.listening(port)] == []
+    if number == signal.SIGINT:
+        assert "interrupted" in output.read_text()
