@@ -161,6 +161,11 @@ class TriggerRequest:
             return Resume.NEXT_GENERATION
         return Resume.SUBMIT if self.reset else Resume.REFUSE
 
+    def settles(self, state: str) -> bool:
+        """Whether no newer child has to be looked for, given the state of this one."""
+        newest = self.parent is None or self.generation >= self.parent.earlier_tries
+        return newest or self.resume(state) is not Resume.NEXT_GENERATION
+
     def at_generation(self, generation: int) -> TriggerRequest:
         """Return the same request for another generation of a computed identity, from 1."""
         if self.identity is not Identity.COMPUTED or self.parent is None:

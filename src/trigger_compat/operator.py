@@ -190,7 +190,11 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
             allowed_states=tuple(self.allowed_states),
             failed_states=tuple(self.failed_states),
         )
-        state = dispatch.load(dispatch.path_name(self.path, defers=True)).resumed(child, payload)
+        path = dispatch.load(dispatch.path_name(self.path, defers=True))
+        if self.durable and run_id:
+            # A try that was believed lost may have published its own child since (X6).
+            path.publish(self, child, context)
+        state = path.resumed(child, payload)
         if child.classify(state) is not Outcome.ALLOWED:
             resumption.note_try(context)
         self._conclude(child, state)
@@ -224,8 +228,12 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
         recalled = self._try.request.recalls(external_id)
         if recalled is None:
             return "cleared"
-        self._try.found = recalled, self._try.path.look(recalled, context)
-        return self._try.found[1] or "missing"
+        state = self._try.path.look(recalled, context)
+        # The record may be older than the newest child: it is written where the store can be reached.
+        # Only a child that settles the matter is taken from it, all else is left to the look back.
+        if state is not None and recalled.settles(state):
+            self._try.found = recalled, state
+        return state or "missing"
 
     def is_job_active(self, status: str) -> bool:
         """Say whether the child is still to be waited for."""

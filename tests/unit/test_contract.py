@@ -319,6 +319,16 @@ def test_x5_a_record_is_recalled_in_its_own_epoch_only() -> None:
         assert build(durable=True, parent=PARENT).recalls(damaged) is None
 
 
+def test_x3_a_failed_child_settles_nothing_where_a_newer_one_can_exist() -> None:
+    request = build(durable=True, parent=replace(PARENT, try_number=3))
+    assert request.parent is not None
+    assert request.parent.earlier_tries == 2
+    assert not request.at_generation(1).settles("failed")
+    assert request.at_generation(2).settles("failed")
+    for state in ("success", "running", "queued"):
+        assert request.at_generation(1).settles(state)
+
+
 def test_t8_only_a_pinned_run_can_be_somebody_elses() -> None:
     assert build().owns_run
     assert build(durable=True, parent=PARENT).owns_run

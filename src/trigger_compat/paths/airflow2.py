@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.api.common.trigger_dag import trigger_dag
@@ -50,26 +50,11 @@ def submit(operator: TriggerDagRunOperator, request: TriggerRequest, context: Co
     if date is None:
         operator.log.warning("Airflow 2 has no dag run without a logical date; now is used instead of None")
         date = timezone.utcnow()
-    while True:
-        try:
-            trigger_dag(
-                dag_id=request.dag_id,
-                run_id=request.run_id,
-                conf=request.conf,
-                execution_date=date,
-                replace_microseconds=False,
-            )
-        except DagRunAlreadyExists as error:
-            other = error.dag_run.run_id
-        except IntegrityError:
-            # Another worker was between our look and our insert.
-            if look(request, context) is None:
-                raise
-            other = request.run_id
-        else:
-            return True
+    while other := _create(request, date):
         if other == request.run_id:
-            return _reset(request) if request.reset else False
+            if request.reset and not _reset(request):
+                continue  # deleted in between
+            return request.reset
         # Airflow 2 also takes a run with the same date for the same run. A date the author did not
         # give may move; mapped parents that start together would collide otherwise (#28868).
         if request.owns_run:
@@ -82,11 +67,37 @@ def submit(operator: TriggerDagRunOperator, request: TriggerRequest, context: Co
             raise AirflowFailException(msg)
         else:
             return False
+    return True
+
+
+def _create(request: TriggerRequest, date: datetime) -> str | None:
+    """Create the run; return the id of the run that is in the way, if there is one."""
+    try:
+        trigger_dag(
+            dag_id=request.dag_id,
+            run_id=request.run_id,
+            conf=request.conf,
+            execution_date=date,
+            replace_microseconds=False,
+        )
+    except DagRunAlreadyExists as error:
+        return str(error.dag_run.run_id)
+    except IntegrityError:
+        # Another worker was between our look and our insert.
+        if look(request, {}) is None:
+            raise
+        return request.run_id
+    return None
 
 
 def _reset(request: TriggerRequest) -> bool:
-    """Clear the task instances of this run and queue it again; no other run is touched (#28310)."""
+    """Clear the task instances of this run and queue it again; no other run is touched (#28310).
+
+    :return: False if there is no such run any more.
+    """
     with create_session() as session:
+        if session.scalar(_state_of(request)) is None:
+            return False
         of_run = (TaskInstance.dag_id == request.dag_id, TaskInstance.run_id == request.run_id)
         task_instances = session.scalars(select(TaskInstance).where(*of_run)).all()
         dag = SerializedDagModel.get_dag(request.dag_id, session=session)
@@ -96,13 +107,16 @@ def _reset(request: TriggerRequest) -> bool:
 
 def look(request: TriggerRequest, context: Context) -> str | None:
     """Read the state of the run."""
-    query = select(DagRun.state).where(DagRun.dag_id == request.dag_id, DagRun.run_id == request.run_id)
     try:
         with create_session() as session:
-            state = session.scalar(query)
+            state = session.scalar(_state_of(request))
     except (OperationalError, InterfaceError) as error:
         raise PassingFailure(str(error.orig)) from error
     return None if state is None else str(getattr(state, "value", state))
+
+
+def _state_of(request: TriggerRequest) -> Any:
+    return select(DagRun.state).where(DagRun.dag_id == request.dag_id, DagRun.run_id == request.run_id)
 
 
 def resumed(request: TriggerRequest, event: Mapping[str, Any]) -> str | None:

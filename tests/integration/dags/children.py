@@ -1,0 +1,24 @@
+"""The dags a parent triggers. Nothing runs their tasks: a test sets the state of their runs."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+try:
+    from airflow.sdk import DAG, BaseOperator
+except ImportError:  # Airflow 2
+    from airflow import DAG
+    from airflow.models.baseoperator import BaseOperator
+
+START = datetime(2024, 1, 1, tzinfo=timezone.utc)
+
+
+def child(dag_id: str, *, paused: bool = False) -> DAG:
+    with DAG(dag_id, schedule=None, start_date=START, is_paused_upon_creation=paused) as dag:
+        BaseOperator(task_id="noop")
+    return dag
+
+
+child_dag = child("child")
+other_dag = child("other_child")
+paused_dag = child("paused_child", paused=True)

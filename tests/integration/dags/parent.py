@@ -1,0 +1,67 @@
+"""One parent task, as the test at hand asks for it.
+
+The operator and its arguments are data: the harness writes them, as Python source, to the file named by
+HARNESS_CASE. Callbacks append what they see, and which paths of the package are loaded, to HARNESS_EVENTS.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import runpy
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+try:
+    from airflow.sdk import DAG
+except ImportError:  # Airflow 2
+    from airflow import DAG
+
+
+PATHS = "trigger_compat.paths."
+
+
+def record(kind: str) -> Callable[[Mapping[str, Any]], None]:
+    def callback(context: Mapping[str, Any]) -> None:
+        error = context.get("exception")
+        event = {
+            "callback": kind,
+            "error": None if error is None else type(error).__name__,
+            "text": str(error),
+            "paths": sorted(name[len(PATHS) :] for name in sys.modules if name.startswith(PATHS)),
+        }
+        with Path(os.environ["HARNESS_EVENTS"]).open("a") as events:
+            events.write(json.dumps(event) + "\n")
+
+    return callback
+
+
+if point := os.environ.get("HARNESS_DIES"):
+    from tests.integration.harness import dying
+
+    dying.install(point)
+
+case = runpy.run_path(os.environ["HARNESS_CASE"])
+module, _, name = case["OPERATOR"].partition(":")
+operator = getattr(importlib.import_module(module), name)
+common = {
+    "task_id": "trigger",
+    "retry_delay": timedelta(0),
+    **{f"on_{kind}_callback": record(kind) for kind in ("execute", "success", "failure", "retry", "skipped")},
+}
+
+with DAG(
+    "parent",
+    schedule=None,
+    start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
+    default_args=case["DEFAULT_ARGS"],
+    render_template_as_native_obj=case["NATIVE"],
+) as dag:
+    if case["EXPAND"]:
+        operator.partial(**common, **case["KWARGS"]).expand(**case["EXPAND"])
+    else:
+        operator(**common, **case["KWARGS"])

@@ -1,0 +1,259 @@
+"""Airflow 3: a supervisor forks the task process, which reaches the execution API through it.
+
+The API runs inside the supervisor's process; the task process, its sockets and its blocked database are
+the real ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import json
+import os
+import signal
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.integration.harness.backend import AfterTrigger, Files
+from tests.integration.harness.process import HarnessError, Outage, Report
+
+
+class Airflow3:
+    def create_database(self) -> None:
+        from airflow.dag_processing.bundles.manager import DagBundlesManager
+        from airflow.utils import db
+
+        db.initdb()
+        DagBundlesManager().sync_bundles_to_db()
+
+    def _parse(self, dag_file: Path) -> Any:
+        try:
+            from airflow.dag_processing.dagbag import BundleDagBag as DagBag
+        except ImportError:  # before 3.2
+            from airflow.models.dagbag import DagBag
+        known = inspect.signature(DagBag.__init__).parameters
+        wanted = {"bundle_path": dag_file.parent, "bundle_name": "dags-folder", "include_examples": False}
+        bag = DagBag(str(dag_file), **{key: value for key, value in wanted.items() if key in known})
+        if bag.import_errors:
+            raise HarnessError(f"import error: {bag.import_errors}")
+        return bag
+
+    def store(self, dag_file: Path) -> None:
+        bag = self._parse(dag_file)
+        if hasattr(bag, "sync_to_db"):  # 3.0
+            bag.sync_to_db("dags-folder", bundle_version=None)
+            return
+        try:
+            from airflow.dag_processing.dagbag import sync_bag_to_db
+        except ImportError:  # 3.1
+            from airflow.models.dagbag import sync_bag_to_db
+        sync_bag_to_db(bag, "dags-folder", bundle_version=None)
+
+    def create_run(
+        self, dag_id: str, run_id: str, *, conf: Mapping[str, Any], logical_date: Any, session: Any
+    ) -> Any:
+        from airflow.api.common.trigger_dag import trigger_dag
+        from airflow.utils.types import DagRunTriggeredByType
+
+        return trigger_dag(
+            dag_id=dag_id,
+            run_id=run_id,
+            conf=dict(conf),
+            logical_date=logical_date,
+            triggered_by=DagRunTriggeredByType.TEST,
+            replace_microseconds=False,
+            session=session,
+        )
+
+    @functools.cached_property
+    def _api(self) -> Any:
+        """The execution API. Its first request builds the routes for seconds, so it is made before a fork."""
+        from airflow.api_fastapi.execution_api import deps
+        from airflow.api_fastapi.execution_api.app import InProcessExecutionAPI
+
+        api = InProcessExecutionAPI()
+        if not hasattr(api.app.state, "dag_bag"):  # 3.0, where starting any task would be a server error
+            from airflow.models.dagbag import DagBag
+
+            api.app.state.dag_bag = DagBag(read_dags_from_db=True, include_examples=False)
+        if hasattr(deps, "JWTBearer") and not hasattr(deps, "JWTBearerTIPathDep"):  # until 3.0.2
+            from airflow.api_fastapi.execution_api.routes.task_instances import ti_id_router
+
+            allowed = api.app.dependency_overrides[deps.JWTBearerDep.dependency]
+            for check in ti_id_router.dependencies:
+                api.app.dependency_overrides[check.dependency] = allowed
+        asyncio.run(_get(api.app, "/health"))
+        return api
+
+    def before_fork(self) -> None:
+        from airflow import settings
+
+        self._api  # noqa: B018  # built on first access
+        settings.engine.dispose()
+
+    def _client(self, task_instance_id: Any, requests: Path, after_trigger: AfterTrigger = "go on") -> Any:
+        from airflow.sdk.api.client import Client
+
+        transport = Transport(self._api.transport, requests, after_trigger)
+        client = Client(base_url=None, token="", dry_run=True, transport=transport)
+        client.base_url = "http://in-process.invalid./"
+        # 3.4 knows the caller by it.
+        client.headers["X-Airflow-In-Process-Attempt-Id"] = str(task_instance_id)
+        return client
+
+    def run_task(
+        self, task_instance: Any, files: Files, report: Report, *, after_trigger: AfterTrigger
+    ) -> None:
+        import structlog
+        from airflow.executors.workloads import BundleInfo
+        from airflow.sdk.execution_time import supervisor as supervising
+
+        try:
+            from airflow.executors.workloads.task import TaskInstanceDTO
+        except ImportError:  # before 3.2
+            from airflow.executors.workloads import TaskInstance as TaskInstanceDTO
+        # It may notice the end of its task only at the next heartbeat, and the option takes whole seconds.
+        supervising.MIN_HEARTBEAT_INTERVAL = 0.1
+        with files.log.open("a", buffering=1) as log:
+            logger = structlog.wrap_logger(
+                structlog.PrintLogger(log),
+                processors=[structlog.processors.KeyValueRenderer(key_order=["event"])],
+            )
+            supervisor = supervising.ActivitySubprocess.start(
+                what=TaskInstanceDTO.model_validate(task_instance, from_attributes=True),
+                dag_rel_path="parent.py",
+                bundle_info=BundleInfo(name="dags-folder", version=None),
+                client=self._client(task_instance.id, files.requests, after_trigger),
+                logger=logger.bind(),
+            )
+            report({"pid": supervisor.pid})
+            report({"exit_code": supervisor.wait()})
+
+    def run_trigger(self, trigger: Any, report: Report) -> None:
+        from airflow.sdk.execution_time import task_runner
+
+        task_runner.SUPERVISOR_COMMS = TriggererComms(self._client("", Path(os.devnull)))
+
+        async def first_event() -> Any:
+            async for event in trigger.run():
+                return event.payload
+
+        report({"event": asyncio.run(first_event())})
+
+    def run_dag(self, dag_file: Path, files: Files) -> None:
+        self._parse(dag_file).dags["parent"].test()
+
+    def honours(self, feature: str) -> bool:
+        from airflow.sdk.execution_time import comms
+
+        if feature in ("note", "run_after"):  # from 3.2, from 3.3
+            return feature in comms.TriggerDagRun.model_fields
+        if feature == "fail_when_dag_is_paused":
+            return hasattr(comms, "GetDag")  # from 3.2
+        if feature == "store":
+            return hasattr(comms, "GetTaskStateStore")  # from 3.3
+        if feature == "dag.test":
+            from airflow.sdk import DAG
+
+            return hasattr(DAG, "test")  # from 3.0.2
+        return feature == "no logical date"
+
+    def records(self) -> list[Any]:
+        from airflow.models.task_state_store import TaskStateStoreModel
+        from airflow.utils.session import create_session
+        from sqlalchemy import select
+
+        with create_session() as session:
+            return [json.loads(value) for value in session.scalars(select(TaskStateStoreModel.value))]
+
+    def logical_date(self, dag_run: Any) -> Any:
+        return dag_run.logical_date
+
+    def xcom_model(self) -> Any:
+        from airflow.models.xcom import XComModel
+
+        return XComModel
+
+    def xcom_value(self, xcom: Any) -> Any:
+        return type(xcom).deserialize_value(xcom)
+
+
+class Transport:
+    """Writes down each call to the execution API before it is made, and interferes as the test wants."""
+
+    def __init__(self, transport: Any, requests: Path, after_trigger: AfterTrigger) -> None:
+        self.transport = transport
+        self.requests = requests
+        self.after_trigger = after_trigger
+        self.outage = Outage()
+
+    def handle_request(self, request: Any) -> Any:
+        call = f"{request.method} {request.url.path}"
+        with self.requests.open("a") as requests:
+            requests.write(call + "\n")
+        response = self.transport.handle_request(request)
+        if call.startswith("POST /dag-runs/") and not call.endswith("/clear"):
+            if self.after_trigger == "freeze":
+                signal.pause()
+            if self.after_trigger == "repeat":
+                response = self.transport.handle_request(request)
+        if call.startswith("GET /dag-runs/") and self.outage.strikes():
+            response = type(response)(503, json={"detail": "Service Unavailable"}, request=request)
+        return response
+
+    def close(self) -> None:
+        self.transport.close()
+
+
+class TriggererComms:
+    """What the triggerer's supervisor answers to a trigger that looks at dag runs."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.lock = threading.Lock()
+
+    def send_request(self, log: Any, msg: Any) -> None:  # until 3.0.3
+        self.answer = self.send(msg)
+
+    def get_message(self) -> Any:
+        return self.answer
+
+    def send(self, msg: Any) -> Any:
+        from airflow.sdk.execution_time.comms import GetDagRunState, GetDRCount
+
+        request = msg.model_dump(exclude={"type"})
+        if isinstance(msg, GetDRCount):
+            return self.client.dag_runs.get_count(**request)
+        assert isinstance(msg, GetDagRunState), msg
+        return self.client.dag_runs.get_state(**request)
+
+    async def asend(self, msg: Any) -> Any:
+        return await asyncio.to_thread(self.send, msg)
+
+
+async def _get(app: Any, path: str) -> None:
+    """One request to an ASGI application, without a server, a thread or a look at the answer."""
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        pass
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"host", b"in-process.invalid.")],
+        "server": ("in-process.invalid.", 80),
+    }
+    await app(scope, receive, send)

@@ -1,0 +1,71 @@
+"""What the harness needs of an Airflow that differs between 2 and 3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from tests.integration.harness.process import Report
+
+AfterTrigger = Literal["go on", "freeze", "repeat"]
+"""Once the child has been created and before the task knows: stop for good, or trigger once more.
+
+The latter is what the client of the execution API does when the first answer is lost.
+"""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where one try writes."""
+
+    log: Path
+    requests: Path
+
+
+class Backend(Protocol):
+    """One module per major release of Airflow implements this."""
+
+    def create_database(self) -> None:
+        """Create the schema in the empty database the configuration names."""
+
+    def store(self, dag_file: Path) -> None:
+        """Parse the file and store its dags, as a dag processor does."""
+
+    def create_run(
+        self, dag_id: str, run_id: str, *, conf: Mapping[str, Any], logical_date: Any, session: Any
+    ) -> Any:
+        """Create a queued run."""
+
+    def before_fork(self) -> None:
+        """Do once what every try would otherwise repeat."""
+
+    def run_task(
+        self, task_instance: Any, files: Files, report: Report, *, after_trigger: AfterTrigger
+    ) -> None:
+        """Run the queued task instance to the end of its try; report its ``pid``, then its ``exit_code``.
+
+        From SIGUSR1 to this process on, three looks at the child fail for a passing reason.
+        """
+
+    def run_trigger(self, trigger: Any, report: Report) -> None:
+        """Run the trigger until it fires; report the ``event`` payload."""
+
+    def run_dag(self, dag_file: Path, files: Files) -> None:
+        """``dag.test()`` of the parent."""
+
+    def honours(self, feature: str) -> bool:
+        """Whether this Airflow has ``store``, ``dag.test``, ``no logical date``, or honours that argument."""
+
+    def records(self) -> list[Any]:
+        """The values in the task state store."""
+
+    def logical_date(self, dag_run: Any) -> Any:
+        """The logical date of a dag run."""
+
+    def xcom_model(self) -> Any:
+        """The ORM class of XComs."""
+
+    def xcom_value(self, xcom: Any) -> Any:
+        """The value of a loaded XCom."""

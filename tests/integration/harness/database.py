@@ -1,0 +1,75 @@
+"""What the harness reads from and writes to Airflow's database, with Airflow's own models."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.integration.harness.backend import Backend
+
+
+@contextlib.contextmanager
+def open_session() -> Iterator[Any]:
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        yield session
+
+
+def dag_run(session: Any, dag_id: str, run_id: str) -> Any:
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import select
+
+    return session.scalars(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)).one()
+
+
+def parent_run(session: Any) -> Any:
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import select
+
+    return session.scalars(select(DagRun).where(DagRun.dag_id == "parent")).one()
+
+
+def task_instances(session: Any, map_index: int) -> list[Any]:
+    from airflow.models.taskinstance import TaskInstance
+    from sqlalchemy import select
+
+    query = select(TaskInstance).where(TaskInstance.dag_id == "parent", TaskInstance.map_index == map_index)
+    return list(session.scalars(query))
+
+
+def task_instance(session: Any, map_index: int) -> Any:
+    (found,) = task_instances(session, map_index)
+    return found
+
+
+def serialized_parent(session: Any) -> Any:
+    from airflow.models.serialized_dag import SerializedDagModel
+
+    return SerializedDagModel.get_dag("parent", session=session)
+
+
+def xcoms(backend: Backend, map_index: int) -> dict[str, Any]:
+    from sqlalchemy import select
+
+    model = backend.xcom_model()
+    with open_session() as session:
+        rows = session.scalars(select(model).where(model.dag_id == "parent", model.map_index == map_index))
+        return {row.key: backend.xcom_value(row) for row in rows}
+
+
+def plain(state: Any) -> Any:
+    """The plain text of a state, which is an enumeration on some releases."""
+    return getattr(state, "value", state)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy with SQLite's own means, which is safe while connections to either are open."""
+    with (
+        contextlib.closing(sqlite3.connect(source)) as origin,
+        contextlib.closing(sqlite3.connect(target)) as copy,
+    ):
+        origin.backup(copy)

@@ -1,0 +1,478 @@
+"""Runs a parent task through the installed Airflow's real task runner, with SQLite and no server.
+
+A test creates a parent with ``Airflow.parent`` and runs its tries. Each try runs in a forked process; the
+test's own process plays the rest of the world meanwhile: it finishes or deletes the child, or kills the
+task. Scheduling is done by Airflow's own scheduling decisions, so that try numbers and retries are those of
+a real scheduler.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from tests.integration.harness import database
+from tests.integration.harness.backend import AfterTrigger, Backend, Files
+from tests.integration.harness.model import Callback, ChildRun, Event, Outcome, Run
+from tests.integration.harness.process import LIMIT, Forked, HarnessError, Report
+
+HERE = Path(__file__).resolve().parent.parent
+DAGS = HERE / "dags"
+AIRFLOW = importlib.metadata.version("apache-airflow")
+OPERATOR = "trigger_compat:TriggerDagRunOperator"
+RUN_ID = "the-parent"
+ACTIVE = ("queued", "running")
+
+
+def configure(home: Path) -> None:
+    """Point Airflow at this home; must happen before anything imports Airflow."""
+    if "airflow" in sys.modules:
+        raise HarnessError("airflow was imported before the integration tests could configure it")
+    major = int(AIRFLOW.partition(".")[0])
+    os.environ.update(
+        AIRFLOW_HOME=str(home),
+        AIRFLOW__API_AUTH__JWT_SECRET="x" * 64,
+        AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION="False",
+        AIRFLOW__CORE__DAGS_FOLDER=str(DAGS),
+        # Airflow 2 allows no other executor with SQLite, Airflow 3 does not have it; none is ever started.
+        AIRFLOW__CORE__EXECUTOR="SequentialExecutor" if major < 3 else "LocalExecutor",
+        AIRFLOW__CORE__LOAD_EXAMPLES="False",
+        AIRFLOW__CORE__PLUGINS_FOLDER=str(HERE / "plugins"),
+        AIRFLOW__CORE__UNIT_TEST_MODE="False",
+        AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS="False",
+        AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{home / 'airflow.db'}",
+        AIRFLOW__USAGE_DATA_COLLECTION__ENABLED="False",
+        # A failed call to the execution API is not repeated, which would take a minute.
+        AIRFLOW__WORKERS__EXECUTION_API_RETRIES="1",
+        HARNESS_CASE=str(home / "case.py"),
+        HARNESS_EVENTS=str(home / "events.jsonl"),
+    )
+
+
+class Airflow:
+    """The installed Airflow with a database of its own."""
+
+    def __init__(self, home: Path, cache: Path, operator: str = OPERATOR) -> None:
+        from airflow import settings
+
+        settings.initialize()
+        self.home = home
+        self.operator = operator
+        self.version = AIRFLOW
+        self.backend = _backend()
+        self._tries = 0
+        self._forks: list[Forked] = []
+        self._template = self._build_template(cache)
+        self.backend.before_fork()
+
+    def _build_template(self, cache: Path) -> Path:
+        """A database with schema and child dags, built once per release; two runs may do so at once."""
+        content = b"".join(
+            path.read_bytes() for path in (DAGS / "children.py", *Path(__file__).parent.glob("*.py"))
+        )
+        key = hashlib.sha256(f"{DAGS}{sys.version}".encode() + content).hexdigest()[:12]
+        template = cache / f"airflow-{AIRFLOW}-{key}.db"
+        if not template.exists():
+            self.backend.create_database()
+            self.backend.store(DAGS / "children.py")
+            cache.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=cache, delete=False) as file:
+                database.copy(self.home / "airflow.db", Path(file.name))
+            Path(file.name).replace(template)
+        return template
+
+    def reset(self) -> None:
+        """Kill what the last test left and give the next one a fresh database."""
+        while self._forks:
+            self._forks.pop().kill()
+        database.copy(self._template, self.home / "airflow.db")
+
+    def parent(
+        self,
+        *,
+        retries: int = 1,
+        before: Sequence[Run] = (),
+        expand: Mapping[str, Any] | None = None,
+        default_args: Mapping[str, Any] | None = None,
+        native: bool = False,
+        conf_of_parent: Mapping[str, Any] | None = None,
+        **arguments: Any,
+    ) -> Parent:
+        """Store a dag with one parent task, and a run of it, in the database.
+
+        :param before: child runs that exist already
+        :param expand: arguments to map the parent over
+        :param native: ``render_template_as_native_obj`` of the dag
+        :param conf_of_parent: conf of the parent's own dag run
+        :param arguments: of the operator; by default it triggers ``child`` and polls often
+        """
+        arguments = {"trigger_dag_id": "child", "poke_interval": 0.2, "retries": retries, **arguments}
+        for mapped in expand or ():
+            arguments.pop(mapped, None)
+        case = {
+            "OPERATOR": self.operator,
+            "KWARGS": arguments,
+            "EXPAND": expand,
+            "DEFAULT_ARGS": default_args or {},
+            "NATIVE": native,
+        }
+        source = "".join(f"{name} = {value!r}\n" for name, value in case.items())
+        (self.home / "case.py").write_text("import datetime\n\n" + source)
+        (self.home / "events.jsonl").write_text("")
+        self.backend.store(DAGS / "parent.py")
+        with database.open_session() as session:
+            for run in before:
+                self.add_run(run, session)
+            now = datetime.now(timezone.utc)
+            self.backend.create_run(
+                "parent", RUN_ID, conf=conf_of_parent or {}, logical_date=now, session=session
+            )
+            database.parent_run(session).state = "running"
+        return Parent(self)
+
+    def add_run(self, run: Run, session: Any) -> None:
+        """Create a run of a child dag in the given state."""
+        date = run.logical_date or datetime.now(timezone.utc)
+        self.backend.create_run(run.dag_id, run.run_id, conf={}, logical_date=date, session=session)
+        database.dag_run(session, run.dag_id, run.run_id).state = run.state
+
+    def test_dag(self, during: Callable[[Try], None] | None = None, **arguments: Any) -> Outcome:
+        """``dag.test()`` of a parent with these arguments."""
+        parent = self.parent(**arguments)
+        with database.open_session() as session:
+            session.delete(database.parent_run(session))
+        files = self.files()
+        return Try(parent, lambda _: self.backend.run_dag(DAGS / "parent.py", files), files).finish_with(
+            during
+        )
+
+    def files(self) -> Files:
+        self._tries += 1
+        files = Files(
+            log=self.home / f"try-{self._tries}.log", requests=self.home / f"try-{self._tries}.requests"
+        )
+        files.log.touch()
+        files.requests.touch()
+        return files
+
+    def fork(self, target: Callable[[Report], None]) -> Forked:
+        self.backend.before_fork()
+        self._forks.append(Forked(target))
+        return self._forks[-1]
+
+    def children(self) -> tuple[ChildRun, ...]:
+        """All dag runs but the parent's, oldest first."""
+        from airflow.models.dagrun import DagRun
+        from sqlalchemy import select
+
+        with database.open_session() as session:
+            found = session.scalars(select(DagRun).where(DagRun.dag_id != "parent").order_by(DagRun.id))
+            return tuple(self._child(run) for run in found)
+
+    def active(self) -> tuple[ChildRun, ...]:
+        """The child runs that are queued or running."""
+        return tuple(run for run in self.children() if run.state in ACTIVE)
+
+    def _child(self, run: Any) -> ChildRun:
+        return ChildRun(
+            dag_id=run.dag_id,
+            run_id=run.run_id,
+            state=database.plain(run.state),
+            run_type=database.plain(run.run_type),
+            conf=dict(run.conf or {}),
+            logical_date=self.backend.logical_date(run),
+            run_after=getattr(run, "run_after", None),
+            note=run.note,
+            clear_number=run.clear_number,
+        )
+
+    def honours(self, feature: str) -> bool:
+        """Whether the installed Airflow can do this at all: see ``Backend.honours``."""
+        return self.backend.honours(feature)
+
+    def records(self) -> list[Any]:
+        """What the parent keeps in the task state store, decoded."""
+        return self.backend.records()
+
+    def set_state(self, child: ChildRun, state: str) -> None:
+        """Give a child run another state."""
+        with database.open_session() as session:
+            run = database.dag_run(session, child.dag_id, child.run_id)
+            run.state = state
+
+    def delete(self, child: ChildRun) -> None:
+        """Delete a child run."""
+        with database.open_session() as session:
+            session.delete(database.dag_run(session, child.dag_id, child.run_id))
+
+
+class Parent:
+    """A parent task (all its mapped task instances, if it is mapped) and what a scheduler does with it."""
+
+    def __init__(self, airflow: Airflow) -> None:
+        self.airflow = airflow
+
+    def run(self, during: Callable[[Try], None] | None = None, *, map_index: int = -1) -> Outcome:
+        """Run the next try to its end; ``during`` acts meanwhile."""
+        return self.start(map_index=map_index).finish_with(during)
+
+    def crash_at_trigger(self, *, map_index: int = -1) -> Outcome:
+        """Lose the machine when the child has been created and the task does not know it yet."""
+        running = self.start(map_index=map_index, after_trigger="freeze")
+        running.child()
+        running.kill_host()
+        return running.outcome()
+
+    def crash_while_waiting(self, *, map_index: int = -1) -> Outcome:
+        """Lose the machine in the middle of the wait."""
+        running = self.start(map_index=map_index)
+        running.child()
+        running.looked()
+        running.kill_host()
+        return running.outcome()
+
+    def start(self, *, map_index: int = -1, after_trigger: AfterTrigger = "go on") -> Try:
+        """Schedule and start the next try."""
+        with database.open_session() as session:
+            if self._state(map_index) != "scheduled":  # a resumed deferral already is
+                self._schedule(session)
+        with database.open_session() as session:
+            task_instance = database.task_instance(session, map_index)
+            if database.plain(task_instance.state) != "scheduled":
+                raise HarnessError(
+                    f"the scheduler does not start the parent: it is {database.plain(task_instance.state)}"
+                )
+            task_instance.state = "queued"
+            task_instance.queued_dttm = datetime.now(timezone.utc)
+        with database.open_session() as session:
+            task_instance = database.task_instance(session, map_index)
+            session.expunge_all()
+        files = self.airflow.files()
+        Path(os.environ["HARNESS_EVENTS"]).write_text("")
+        backend = self.airflow.backend
+
+        def run(report: Report) -> None:
+            backend.run_task(task_instance, files, report, after_trigger=after_trigger)
+
+        return Try(self, run, files, map_index=map_index)
+
+    def retry(self, during: Callable[[Try], None] | None = None, *, map_index: int = -1) -> Outcome:
+        """What the scheduler does next: notice a task that died, and run the next try."""
+        if self._state(map_index) == "running":
+            self.heal(map_index=map_index)
+        assert self._state(map_index) == "up_for_retry", (
+            f"no retry is due: the parent is {self._state(map_index)}"
+        )
+        return self.run(during, map_index=map_index)
+
+    def resume(
+        self,
+        during: Callable[[], None] | None = None,
+        *,
+        alter: Callable[[Any], Any] = lambda payload: payload,
+        limit: float = LIMIT,
+    ) -> Outcome:
+        """Run the real trigger of the deferred parent until it fires, then the rest of the try.
+
+        :param during: acts while the trigger runs
+        :param alter: changes the event of the trigger on its way
+        :param limit: seconds within which the trigger must fire
+        """
+        from airflow.models.trigger import Trigger
+        from airflow.triggers.base import TriggerEvent
+
+        with database.open_session() as session:
+            trigger_id = database.task_instance(session, -1).trigger_id
+            row = session.get(Trigger, trigger_id)
+            module, _, name = row.classpath.rpartition(".")
+            trigger = getattr(importlib.import_module(module), name)(**row.kwargs)
+        process = self.airflow.fork(lambda report: self.airflow.backend.run_trigger(trigger, report))
+        if during:
+            during()
+        payload = alter(process.report("event", limit))
+        process.wait()
+        with database.open_session() as session:
+            Trigger.submit_event(trigger_id, TriggerEvent(payload), session=session)
+        return self.run()
+
+    def heal(self, *, map_index: int = -1) -> None:
+        """What the scheduler does when the process of a running task is gone."""
+        with database.open_session() as session:
+            task_instance = database.task_instance(session, map_index)
+            task_instance.task = database.serialized_parent(session).get_task(task_instance.task_id)
+            task_instance.handle_failure(error="the task process is gone", session=session)
+
+    def clear(self) -> None:
+        """Clear the parent, as a user does."""
+        from airflow.models.taskinstance import clear_task_instances
+
+        with database.open_session() as session:
+            clear_task_instances([database.task_instance(session, -1)], session)
+        with database.open_session() as session:
+            database.parent_run(session).state = "running"
+
+    def _state(self, map_index: int) -> str | None:
+        with database.open_session() as session:
+            found = database.task_instances(session, map_index)
+            return database.plain(found[0].state) if found else None
+
+    def _schedule(self, session: Any) -> None:
+        run = database.parent_run(session)
+        run.dag = database.serialized_parent(session)
+        decision = run.task_instance_scheduling_decisions(session=session)
+        run.schedule_tis(decision.schedulable_tis, session=session)
+
+
+class Try:
+    """One try of the parent while it runs. Every wait is bounded, and ends when the try does."""
+
+    def __init__(
+        self, parent: Parent, start: Callable[[Report], None], files: Files, *, map_index: int = -1
+    ) -> None:
+        self.parent = parent
+        self.airflow = parent.airflow
+        self._files = files
+        self._map_index = map_index
+        self._known = {run.run_id for run in self.airflow.active()}
+        self._process = self.airflow.fork(start)
+
+    def child(self) -> ChildRun:
+        """Wait until a child run is active that was not when the try started, and return it."""
+        child: ChildRun = self.until(
+            lambda: next((run for run in self.airflow.active() if run.run_id not in self._known), None),
+            "an active child run",
+        )
+        return child
+
+    def xcom(self, key: str) -> Any:
+        """Wait until the parent has pushed this XCom and return it."""
+        self.until(lambda: key in database.xcoms(self.airflow.backend, self._map_index), f"XCom {key!r}")
+        return database.xcoms(self.airflow.backend, self._map_index)[key]
+
+    def looked(self) -> None:
+        """Wait until the parent has looked at its child: a call to the API; on Airflow 2, a log line."""
+        self.until(lambda: self._has_looked() or "Waiting for" in self._log(), "a look at the child")
+
+    def stays(self, seconds: float) -> None:
+        """Fail if the try ends within this time."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self._process.poll(0.05):
+                raise HarnessError(f"the try has ended\n{self._describe()}")
+
+    def ends(self, seconds: float) -> None:
+        """Fail if the try does not end within this time."""
+        deadline = time.monotonic() + seconds
+        while not self._process.poll(0.05):
+            if time.monotonic() > deadline:
+                self._process.kill()
+                raise HarnessError(f"the try has not ended after {seconds} s\n{self._describe()}")
+
+    def outage(self) -> None:
+        """Make the next three looks at the child fail for a reason that passes."""
+        os.kill(self._process.pid, signal.SIGUSR1)
+
+    def kill_task(self) -> None:
+        """SIGKILL the task process; its supervisor, if it has one, lives on."""
+        os.kill(self._process.report("pid"), signal.SIGKILL)
+
+    def kill_host(self) -> None:
+        """SIGKILL the task process and its supervisor, as the loss of the machine does."""
+        self._process.kill()
+
+    def until(self, condition: Callable[[], Any], what: str) -> Any:
+        try:
+            return self._process.until(condition, what)
+        except HarnessError as error:
+            raise HarnessError(f"{error}\n{self._describe()}") from None
+
+    def finish_with(self, during: Callable[[Try], None] | None) -> Outcome:
+        """Let ``during`` act, then wait for the end of the try."""
+        if during:
+            during(self)
+        try:
+            self._process.wait()
+        except HarnessError as error:
+            raise HarnessError(f"{error}\n{self._describe()}") from None
+        return self.outcome()
+
+    def outcome(self) -> Outcome:
+        """The parent as it is now."""
+        events = [json.loads(line) for line in Path(os.environ["HARNESS_EVENTS"]).read_text().splitlines()]
+        with database.open_session() as session:
+            from airflow.models.trigger import Trigger
+
+            task_instance = database.task_instance(session, self._map_index)
+            trigger = session.get(Trigger, task_instance.trigger_id) if task_instance.trigger_id else None
+            return Outcome(
+                state=database.plain(task_instance.state),
+                try_number=task_instance.try_number,
+                max_tries=task_instance.max_tries,
+                exit_code=next((r["exit_code"] for r in self._process.reports if "exit_code" in r), None),
+                callbacks=tuple(
+                    Callback(event["callback"], event["error"], event["text"], tuple(event["paths"]))
+                    for event in events
+                    if "callback" in event
+                ),
+                listeners=tuple(
+                    Event(event["listener"], event["trigger_run_id"], event["error"], event["text"])
+                    for event in events
+                    if "listener" in event
+                ),
+                xcoms=database.xcoms(self.airflow.backend, self._map_index),
+                children=self.airflow.children(),
+                trigger=dict(trigger.kwargs) if trigger else None,
+                requests=tuple(self._files.requests.read_text().splitlines()),
+                log=self._log(),
+            )
+
+    def _log(self) -> str:
+        return self._files.log.read_text()
+
+    def _has_looked(self) -> bool:
+        requests = self._files.requests.read_text().splitlines()
+        return any("/dag-runs/" in request and request.endswith("/state") for request in requests)
+
+    def _describe(self) -> str:
+        state = self.parent._state(self._map_index)
+        return f"parent: {state}; children: {self.airflow.children()}; end of the log:\n{self._log()[-4000:]}"
+
+
+def finish(state: str) -> Callable[[Try], None]:
+    """Act as the child dag: once there is an active run, it ends in this state."""
+    return lambda running: running.airflow.set_state(running.child(), state)
+
+
+def delete(running: Try) -> None:
+    """Delete the child run as soon as it is there."""
+    running.airflow.delete(running.child())
+
+
+def kill_task(running: Try) -> None:
+    """SIGKILL the task process in the middle of the wait; its supervisor lives on."""
+    running.child()
+    running.looked()
+    running.kill_task()
+
+
+def _backend() -> Backend:
+    try:
+        import airflow.sdk  # noqa: F401
+    except ImportError:  # Airflow 2
+        from tests.integration.harness.airflow2 import Airflow2
+
+        return Airflow2()
+    from tests.integration.harness.airflow3 import Airflow3
+
+    return Airflow3()

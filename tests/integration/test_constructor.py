@@ -1,0 +1,121 @@
+"""The operator in a dag file (clauses C1-C4)."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+
+from tests.integration.harness import Airflow, Code, finish
+
+#: Arguments and defaults of the operator in apache-airflow-providers-standard 1.21.0.
+UPSTREAM: dict[str, Any] = {
+    "trigger_run_id": None,
+    "conf": None,
+    "reset_dag_run": False,
+    "wait_for_completion": False,
+    "poke_interval": 60,
+    "allowed_states": None,
+    "failed_states": None,
+    "skip_when_already_exists": False,
+    "fail_when_dag_is_paused": False,
+    "note": None,
+    "deferrable": False,
+    "openlineage_inject_parent_info": True,
+}
+
+
+@pytest.mark.clause("C1")
+def test_the_arguments_are_those_of_upstream(stack: Airflow) -> None:
+    from trigger_compat import TriggerDagRunOperator
+
+    parameters = dict(inspect.signature(TriggerDagRunOperator.__init__).parameters)
+    assert {parameters.pop(name).kind for name in ("self", "kwargs")}
+    assert {parameter.kind for parameter in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
+    assert parameters.pop("trigger_dag_id").default is inspect.Parameter.empty
+    assert type(parameters.pop("logical_date").default).__name__ == "ArgNotSet"
+    assert type(parameters.pop("run_after").default).__name__ == "ArgNotSet"
+    own = {"durable": False, "path": None}
+    assert {name: parameter.default for name, parameter in parameters.items()} == {**UPSTREAM, **own}
+
+
+@pytest.mark.clause("C2")
+def test_the_template_fields_are_those_of_upstream(stack: Airflow) -> None:
+    from trigger_compat import TriggerDagRunOperator
+
+    assert set(TriggerDagRunOperator.template_fields) == {
+        "trigger_dag_id",
+        "trigger_run_id",
+        "logical_date",
+        "conf",
+        "wait_for_completion",
+        "skip_when_already_exists",
+    }
+
+
+@pytest.mark.clause("C1")
+def test_an_unknown_argument_is_refused(stack: Airflow) -> None:
+    from airflow.exceptions import AirflowException
+
+    from trigger_compat import TriggerDagRunOperator
+
+    with pytest.raises((TypeError, AirflowException), match="no_such_argument"):
+        TriggerDagRunOperator(task_id="t", trigger_dag_id="child", no_such_argument=1)
+
+
+@pytest.mark.clause("C2")
+def test_mapped_parents_have_a_child_each(airflow: Airflow) -> None:
+    parent = airflow.parent(expand={"conf": [{"n": 0}, {"n": 1}, {"n": 2}]})
+    outcomes = [parent.run(map_index=index) for index in range(3)]
+
+    assert [outcome.state for outcome in outcomes] == ["success"] * 3
+    children = {child.run_id: child.conf["n"] for child in outcomes[-1].children}
+    assert [children[outcome.xcoms["trigger_run_id"]] for outcome in outcomes] == [0, 1, 2]
+
+
+@pytest.mark.clause("C2")
+def test_any_argument_can_be_mapped(airflow: Airflow) -> None:
+    parent = airflow.parent(durable=True, expand={"trigger_dag_id": ["child", "other_child"]})
+    outcomes = [parent.run(map_index=index) for index in range(2)]
+
+    assert [outcome.state for outcome in outcomes] == ["success"] * 2
+    assert {child.dag_id for child in outcomes[-1].children} == {"child", "other_child"}
+
+
+@pytest.mark.clause("C4")
+@pytest.mark.parametrize("durable", [True, False])
+def test_durable_can_be_a_default_argument(airflow: Airflow, durable: bool) -> None:
+    outcome = airflow.parent(default_args={"durable": durable}).run()
+
+    assert outcome.state == "success"
+    assert outcome.child.run_id.startswith("durable__" if durable else "manual__")
+
+
+@pytest.mark.clause("C4")
+def test_the_arguments_own_value_wins_over_the_default(airflow: Airflow) -> None:
+    outcome = airflow.parent(default_args={"durable": True}, durable=False).run()
+
+    assert outcome.child.run_id.startswith("manual__")
+
+
+@pytest.mark.clause("C1")
+def test_poke_interval_may_be_a_float(airflow: Airflow) -> None:
+    outcome = airflow.parent(wait_for_completion=True, poke_interval=0.05).run(finish("success"))
+
+    assert outcome.state == "success"
+
+
+@pytest.mark.clause("C3")
+@pytest.mark.parametrize(
+    "argument",
+    [
+        {"note": "a note"},
+        {"run_after": Code("datetime.datetime(2031, 1, 1)")},
+        {"fail_when_dag_is_paused": True},
+        {"openlineage_inject_parent_info": False},
+    ],
+    ids=lambda argument: next(iter(argument)),
+)
+def test_no_argument_breaks_parsing(airflow: Airflow, argument: dict[str, Any]) -> None:
+    airflow.parent(**argument)  # raises if the dag file does not import

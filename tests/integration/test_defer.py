@@ -1,0 +1,149 @@
+"""A parent that gives its slot back while the child runs (clauses D1-D4)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.integration.harness import Airflow, Outcome, Parent, Run
+
+pytestmark = pytest.mark.defers
+
+
+def deferred(airflow: Airflow, **arguments: Any) -> tuple[Parent, Outcome]:
+    parent = airflow.parent(wait_for_completion=True, deferrable=True, **arguments)
+    outcome = parent.run()
+    assert outcome.state == "deferred"
+    assert outcome.kinds == ()
+    return parent, outcome
+
+
+@pytest.mark.clause("D1")
+def test_success_of_the_child_is_success(airflow: Airflow) -> None:
+    parent, outcome = deferred(airflow)
+    resumed = parent.resume(partial(airflow.set_state, outcome.child, "success"))
+
+    assert resumed.state == "success"
+    assert resumed.kinds == ("success",)
+    assert resumed.try_number == outcome.try_number
+    assert resumed.child.run_id == outcome.child.run_id
+
+
+@pytest.mark.clause("D1", aspect="date")
+def test_it_waits_for_the_run_id_alone(airflow: Airflow) -> None:
+    _, outcome = deferred(airflow)
+
+    assert outcome.trigger is not None
+    if outcome.trigger.get("run_ids"):
+        assert outcome.trigger["run_ids"] == [outcome.child.run_id]
+        assert not outcome.trigger.get("execution_dates")
+    else:  # the trigger of an Airflow 2 without the standard provider knows dates only; there they are unique
+        assert outcome.trigger["execution_dates"] == [outcome.child.logical_date]
+
+
+@pytest.mark.clause("D1")
+def test_a_failed_child_is_a_failure_with_retries(airflow: Airflow) -> None:
+    parent, outcome = deferred(airflow)
+    resumed = parent.resume(partial(airflow.set_state, outcome.child, "failed"))
+
+    assert resumed.state == "up_for_retry"
+    assert resumed.kinds == ("retry",)
+    assert resumed.failure.error == "AirflowException"
+    assert resumed.failure.text == "child failed with failed state failed"
+
+
+@pytest.mark.clause("D1", aspect="error")
+def test_callbacks_get_the_real_error(airflow: Airflow) -> None:
+    parent, outcome = deferred(airflow)
+    resumed = parent.resume(partial(airflow.set_state, outcome.child, "failed"))
+
+    assert resumed.callback("retry").error == "AirflowException"
+    assert resumed.callback("retry").text == "child failed with failed state failed"
+
+
+@pytest.mark.clause("D1", aspect="retry")
+def test_the_retry_triggers_a_new_child(airflow: Airflow) -> None:
+    parent, outcome = deferred(airflow)
+    parent.resume(partial(airflow.set_state, outcome.child, "failed"))
+    second = parent.retry()
+
+    assert second.state == "deferred"
+    assert [child.state for child in second.children] == ["failed", "queued"]
+    third = parent.resume(partial(airflow.set_state, second.children[1], "success"))
+    assert third.state == "success"
+
+
+@pytest.mark.clause("T6")
+def test_the_run_id_is_known_after_the_deferral(airflow: Airflow) -> None:
+    parent, outcome = deferred(airflow)
+    assert outcome.xcoms["trigger_run_id"] == outcome.child.run_id
+    resumed = parent.resume(partial(airflow.set_state, outcome.child, "success"))
+
+    assert resumed.xcoms["trigger_run_id"] == outcome.child.run_id
+    assert (resumed.listeners[-1].kind, resumed.listeners[-1].trigger_run_id) == (
+        "success",
+        outcome.child.run_id,
+    )
+
+
+@pytest.mark.clause("D2")
+def test_without_waiting_it_completes_at_once(airflow: Airflow) -> None:
+    outcome = airflow.parent(deferrable=True, wait_for_completion=False).run()
+
+    assert outcome.state == "success"
+    assert outcome.trigger is None
+    assert outcome.child.state == "queued"
+
+
+@pytest.mark.clause("D3")
+def test_a_reset_run_ends_the_deferral(airflow: Airflow) -> None:
+    parent, outcome = deferred(airflow, trigger_run_id="mine", reset_dag_run=True, before=[Run("mine")])
+
+    assert (outcome.child.state, outcome.child.clear_number) == ("queued", 1)
+    resumed = parent.resume(partial(airflow.set_state, outcome.child, "success"))
+    assert resumed.state == "success"
+
+
+@pytest.mark.clause("D4")
+@pytest.mark.parametrize("state", ["running", None])
+def test_resumed_with_no_final_state_it_fails(airflow: Airflow, state: str | None) -> None:
+    parent, outcome = deferred(airflow, trigger_run_id="mine")
+
+    def went_on(event: Any) -> Any:
+        """The child was cleared (or deleted) after the trigger had seen it end."""
+        class_path, payload = event
+        if state:
+            airflow.set_state(outcome.child, state)
+        else:
+            airflow.delete(outcome.child)
+        payload = {key: value for key, value in payload.items() if key != "mine"}
+        return (class_path, {**payload, "mine": state} if state else payload)
+
+    resumed = parent.resume(partial(airflow.set_state, outcome.child, "success"), alter=went_on)
+
+    assert resumed.state == "up_for_retry"
+    assert resumed.kinds == ("retry",)
+
+
+@pytest.mark.clause("W4", aspect="deferred")
+def test_a_deleted_child_ends_the_deferral(airflow: Airflow) -> None:
+    parent, outcome = deferred(airflow)
+    resumed = parent.resume(partial(airflow.delete, outcome.child), limit=3.0)
+
+    assert resumed.state == "up_for_retry"
+
+
+@pytest.mark.clause("X7")
+def test_a_durable_parent_defers_to_the_child_it_has(airflow: Airflow) -> None:
+    parent = airflow.parent(wait_for_completion=True, deferrable=True, durable=True)
+    first = parent.crash_at_trigger()
+    second = parent.retry()
+
+    assert second.state == "deferred"
+    assert second.child.run_id == first.child.run_id
+    resumed = parent.resume(partial(airflow.set_state, second.child, "success"))
+    assert resumed.state == "success"
+    assert resumed.child.clear_number == 0
+    assert resumed.xcoms["trigger_run_id"] == first.child.run_id

@@ -1,0 +1,199 @@
+"""What is triggered, and what happens when it exists already or cannot be (clauses T1-T7)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+
+from tests.integration.harness import Airflow, Run, finish
+
+DAY = datetime(2024, 5, 5, tzinfo=timezone.utc)
+OTHER_DAY = datetime(2024, 6, 6, tzinfo=timezone.utc)
+
+
+@pytest.mark.clause("T1")
+def test_fire_and_forget(airflow: Airflow) -> None:
+    outcome = airflow.parent().run()
+
+    assert outcome.state == "success"
+    assert outcome.kinds == ("success",)
+    assert outcome.child.state == "queued"
+    assert outcome.child.dag_id == "child"
+    assert outcome.child.conf == {}
+    assert outcome.xcoms["trigger_run_id"] == outcome.child.run_id
+
+
+@pytest.mark.clause("T1")
+def test_the_run_is_what_was_asked_for(airflow: Airflow) -> None:
+    conf = {"nested": {"list": [1, None, "ü"]}}
+    outcome = airflow.parent(
+        trigger_dag_id="other_child", trigger_run_id="mine", conf=conf, logical_date=DAY
+    ).run()
+
+    child = outcome.child
+    assert (child.dag_id, child.run_id, child.conf, child.logical_date) == ("other_child", "mine", conf, DAY)
+
+
+@pytest.mark.clause("T2")
+def test_an_existing_run_makes_the_parent_skip(airflow: Airflow) -> None:
+    parent = airflow.parent(trigger_run_id="mine", skip_when_already_exists=True, before=[Run("mine")])
+    outcome = parent.run()
+
+    assert outcome.state == "skipped"
+    assert "skipped" in outcome.kinds
+    assert outcome.xcoms["trigger_run_id"] == "mine"
+    assert (outcome.child.state, outcome.child.clear_number) == ("success", 0)
+
+
+@pytest.mark.clause("T2")
+def test_a_new_run_does_not_skip(airflow: Airflow) -> None:
+    outcome = airflow.parent(trigger_run_id="mine", skip_when_already_exists=True).run()
+
+    assert outcome.state == "success"
+    assert outcome.child.run_id == "mine"
+
+
+@pytest.mark.clause("T3")
+def test_reset_clears_that_run_and_no_other(airflow: Airflow) -> None:
+    before = [
+        Run("mine", logical_date=DAY),
+        Run("another", logical_date=OTHER_DAY),
+        Run("mine", dag_id="other_child"),
+    ]
+    parent = airflow.parent(
+        trigger_run_id="mine", reset_dag_run=True, wait_for_completion=True, before=before
+    )
+    outcome = parent.run(finish("success"))
+
+    assert outcome.state == "success"
+    cleared = {(child.dag_id, child.run_id): child.clear_number for child in outcome.children}
+    assert cleared == {("child", "mine"): 1, ("child", "another"): 0, ("other_child", "mine"): 0}
+
+
+@pytest.mark.clause("T3")
+def test_reset_waits_for_the_cleared_run(airflow: Airflow) -> None:
+    before = [Run("mine", state="success")]
+    parent = airflow.parent(
+        trigger_run_id="mine", reset_dag_run=True, wait_for_completion=True, retries=0, before=before
+    )
+    outcome = parent.run(finish("failed"))
+
+    assert outcome.state == "failed"
+    assert outcome.xcoms["trigger_run_id"] == "mine"
+
+
+@pytest.mark.clause("T3")
+def test_reset_of_no_run_triggers_one(airflow: Airflow) -> None:
+    outcome = airflow.parent(trigger_run_id="mine", reset_dag_run=True).run()
+
+    assert outcome.state == "success"
+    assert (outcome.child.run_id, outcome.child.clear_number) == ("mine", 0)
+
+
+@pytest.mark.clause("T4")
+def test_an_existing_run_fails_the_parent_for_good(airflow: Airflow) -> None:
+    outcome = airflow.parent(trigger_run_id="mine", retries=2, before=[Run("mine")]).run()
+
+    assert outcome.state == "failed"
+    assert outcome.kinds == ("failure",)
+    assert (outcome.child.state, outcome.child.clear_number) == ("success", 0)
+
+
+@pytest.mark.clause("T5")
+def test_a_missing_dag_fails_like_any_error(airflow: Airflow) -> None:
+    outcome = airflow.parent(trigger_dag_id="no_such_dag").run()
+
+    assert outcome.state == "up_for_retry"
+    assert outcome.kinds == ("retry",)
+    assert "no_such_dag" in outcome.failure.text
+    assert [event.kind for event in outcome.listeners] == ["running", "failed"]
+    assert outcome.children == ()
+
+
+@pytest.mark.clause("T6")
+def test_the_run_id_is_an_xcom_while_the_child_runs(airflow: Airflow) -> None:
+    running = airflow.parent(wait_for_completion=True).start()
+    child = running.child()
+
+    assert running.xcom("trigger_run_id") == child.run_id
+    assert airflow.active() == (child,)
+    airflow.set_state(child, "success")
+    assert running.finish_with(None).xcoms["trigger_run_id"] == child.run_id
+
+
+@pytest.mark.clause("T6")
+def test_the_link_is_there_while_the_child_runs(airflow: Airflow) -> None:
+    if airflow.version.startswith("2."):
+        pytest.skip("Airflow 2 has its webserver compute the link from the XCom")
+    running = airflow.parent(wait_for_completion=True).start()
+    child = running.child()
+    link = running.xcom("_link_TriggerDagRunLink")
+
+    assert airflow.active() == (child,)
+    assert link.endswith(f"/dags/child/runs/{child.run_id}")
+    airflow.set_state(child, "success")
+    assert running.finish_with(None).xcoms["_link_TriggerDagRunLink"] == link
+
+
+@pytest.mark.clause("T6")
+@pytest.mark.parametrize(("state", "event"), [("success", "success"), ("failed", "failed")])
+def test_listeners_see_the_run_id(airflow: Airflow, state: str, event: str) -> None:
+    outcome = airflow.parent(wait_for_completion=True).run(finish(state))
+
+    assert (outcome.listeners[-1].kind, outcome.listeners[-1].trigger_run_id) == (event, outcome.child.run_id)
+
+
+@pytest.mark.clause("T7")
+@pytest.mark.clause("C3")
+def test_a_paused_dag_is_not_triggered(airflow: Airflow) -> None:
+    outcome = airflow.parent(trigger_dag_id="paused_child", fail_when_dag_is_paused=True).run()
+
+    assert outcome.children == ()
+    if airflow.honours("fail_when_dag_is_paused"):
+        assert outcome.state == "up_for_retry"
+        assert outcome.failure.error == "DagIsPaused"
+        assert "paused_child" in outcome.failure.text
+    else:
+        assert outcome.state == "failed"
+        assert "fail_when_dag_is_paused" in outcome.failure.text
+
+
+@pytest.mark.clause("T7")
+def test_a_dag_that_is_not_paused_is_triggered(airflow: Airflow) -> None:
+    outcome = airflow.parent(fail_when_dag_is_paused=True).run()
+
+    if airflow.honours("fail_when_dag_is_paused"):
+        assert outcome.state == "success"
+        assert outcome.child.state == "queued"
+    else:
+        assert outcome.state == "failed"
+        assert outcome.children == ()
+
+
+@pytest.mark.clause("T7")
+def test_a_paused_dag_is_triggered_by_default(airflow: Airflow) -> None:
+    outcome = airflow.parent(trigger_dag_id="paused_child").run()
+
+    assert outcome.state == "success"
+    assert outcome.child.state == "queued"
+
+
+@pytest.mark.clause("T8")
+def test_a_repeated_trigger_meets_its_own_run(airflow: Airflow) -> None:
+    if airflow.version.startswith("2."):
+        pytest.skip("Airflow 2 has no execution API whose answer could be lost")
+    running = airflow.parent(wait_for_completion=True).start(after_trigger="repeat")
+    outcome = running.finish_with(finish("success"))
+
+    assert outcome.state == "success"
+    assert outcome.xcoms["trigger_run_id"] == outcome.child.run_id
+
+
+@pytest.mark.clause("T4")
+def test_a_repeated_trigger_of_a_foreign_run_still_fails(airflow: Airflow) -> None:
+    running = airflow.parent(trigger_run_id="mine", before=[Run("mine")]).start(after_trigger="repeat")
+    outcome = running.finish_with(None)
+
+    assert outcome.state == "failed"
+    assert outcome.child.clear_number == 0
