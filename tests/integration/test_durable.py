@@ -205,6 +205,24 @@ def test_a_deleted_child_is_followed_by_a_fresh_one(airflow: Airflow) -> None:
     assert second.xcoms["trigger_run_id"] == second.child.run_id
 
 
+@pytest.mark.clause("X9")
+def test_an_older_record_does_not_bring_a_deleted_child_back(airflow: Airflow) -> None:
+    """A record can be older than the newest child: its store was away, or an overlapping try wrote last."""
+    parent = airflow.parent(wait_for_completion=True, durable=True, retries=2)
+    first = parent.crash_while_waiting()
+    older = airflow.records() if airflow.honours("store") else []
+    airflow.set_state(first.child, "failed")
+    parent.heal()
+    second = parent.crash_while_waiting()
+    for record in older:
+        airflow.put_record(record)
+    airflow.delete(second.children[0])
+    third = parent.retry(finish_once_waited_for(airflow, "success"))
+
+    assert third.state == "success"
+    assert third.child.run_id == second.children[1].run_id
+
+
 @pytest.mark.clause("X10")
 def test_the_child_is_recorded_before_it_is_triggered(airflow: Airflow) -> None:
     if not airflow.honours("store"):

@@ -84,6 +84,9 @@ class Airflow2:
     def records(self) -> list[Any]:
         return []
 
+    def put_record(self, record: Any) -> None:
+        raise NotImplementedError
+
     def logical_date(self, dag_run: Any) -> Any:
         return dag_run.execution_date
 

@@ -169,6 +169,14 @@ class Airflow3:
         with create_session() as session:
             return [json.loads(value) for value in session.scalars(select(TaskStateStoreModel.value))]
 
+    def put_record(self, record: Any) -> None:
+        from airflow.models.task_state_store import TaskStateStoreModel
+        from airflow.utils.session import create_session
+        from sqlalchemy import update
+
+        with create_session() as session:
+            session.execute(update(TaskStateStoreModel).values(value=json.dumps(record)))
+
     def logical_date(self, dag_run: Any) -> Any:
         return dag_run.logical_date
 

@@ -61,6 +61,9 @@ class Backend(Protocol):
     def records(self) -> list[Any]:
         """The values in the task state store."""
 
+    def put_record(self, record: Any) -> None:
+        """Give every entry of the task state store this value."""
+
     def logical_date(self, dag_run: Any) -> Any:
         """The logical date of a dag run."""
 

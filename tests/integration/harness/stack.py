@@ -205,6 +205,10 @@ class Airflow:
         """What the parent keeps in the task state store, decoded."""
         return self.backend.records()
 
+    def put_record(self, record: Any) -> None:
+        """Replace what the parent keeps in the task state store."""
+        self.backend.put_record(record)
+
     def set_state(self, child: ChildRun, state: str) -> None:
         """Give a child run another state."""
         with database.open_session() as session:
