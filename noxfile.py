@@ -136,33 +136,60 @@ def run_matrix(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def e2e(session: nox.Session) -> None:
-    """Run the tests on a whole Airflow. Arguments: [VERSION ...], by default those of the default run."""
+    """Run the tests on a whole Airflow. Arguments: [VERSION ...] [--faults] [--upgrade FROM:TO ...].
+
+    By default on the releases of the default run, without upgrades; with --upgrade alone, only those.
+    """
     parser = _parser(session)
     parser.add_argument("versions", nargs="*", metavar="VERSION")
-    versions = parser.parse_args(session.posargs).versions
-    rows = _rows(session, versions) or [row for row in MATRIX.defaults if not row.preview]
+    parser.add_argument("--faults", action="store_const", const="e2e or fault", default="e2e", dest="marked")
+    parser.add_argument("--upgrade", nargs="+", metavar="FROM:TO", default=[])
+    options = parser.parse_args(session.posargs)
+    if bad := [each for each in options.upgrade if each.count(":") != 1]:
+        session.error(f"--upgrade {bad[0]}: say FROM:TO, as in 3.2.2:3.3.2")
+    upgrades = [_rows(session, each.split(":")) for each in options.upgrade]
+    default = [] if upgrades else [row for row in MATRIX.defaults if not row.preview]
+    rows = _rows(session, options.versions) or default
     _seal(session)
     session.install("--requirement", str(TOOL_REQUIREMENTS), *TEST_REQUIREMENTS)
     for row in rows:
         with _counted(f"e2e({row.airflow})") as report:
             session.env["TRIGGER_COMPAT_E2E_PYTHON"] = str(airflow_python(session, row))
-            session.run("pytest", "tests/e2e", "-m", "e2e", report)
+            _run_stack(session, "pytest", "tests/e2e", "-m", options.marked, report)
+    for old, new in upgrades:
+        with _counted(f"e2e({old.airflow}-{new.airflow})") as report:
+            session.env["TRIGGER_COMPAT_E2E_PYTHON_FROM"] = str(airflow_python(session, old))
+            session.env["TRIGGER_COMPAT_E2E_PYTHON"] = str(airflow_python(session, new))
+            _run_stack(session, "pytest", "tests/e2e/test_upgrade.py", "-m", "fault", report)
 
 
 @nox.session(default=False)
 def demo(session: nox.Session) -> None:
-    """Show a killed worker on a real Airflow. Arguments: [VERSION] [--compare] [--keep]."""
+    """Show a fault on a real Airflow. Arguments: [VERSION] [--fault FAULT] [--from V] [--compare] [--keep].
+
+    FAULT is crash, hostloss or upgrade; an upgrade to VERSION starts from the release of --from.
+    """
     parser = _parser(session)
     parser.add_argument("version", nargs="?", metavar="VERSION")
+    parser.add_argument("--fault", choices=("crash", "hostloss", "upgrade"), default="crash")
+    parser.add_argument("--from", dest="old", metavar="VERSION")
     parser.add_argument("--compare", action="append_const", const="--compare", dest="passed_on", default=[])
     parser.add_argument("--keep", action="append_const", const="--keep", dest="passed_on")
     options = parser.parse_args(session.posargs)
-    newest = [row for row in MATRIX.defaults if not row.preview][-1:]
-    row = (_rows(session, [options.version]) if options.version else newest)[0]
+    final = [row for row in MATRIX.defaults if not row.preview]
+    [row] = _rows(session, [options.version]) if options.version else final[-1:]
     _seal(session)
     session.install("--requirement", str(TOOL_REQUIREMENTS))
-    python = airflow_python(session, row)
-    session.run("python", "tests/e2e/demo.py", "--python", str(python), *options.passed_on)
+    command = ["tests/e2e/demo.py", "--python", str(airflow_python(session, row)), "--fault", options.fault]
+    if options.fault == "upgrade":
+        [old] = _rows(session, [options.old]) if options.old else final[-2:-1]
+        command += ["--from-python", str(airflow_python(session, old))]
+    _run_stack(session, "python", *command, *options.passed_on)
+
+
+def _run_stack(session: nox.Session, *command: str) -> None:
+    """Run what starts a stack; nox would kill it half a second after Ctrl-C, a stack needs longer to end."""
+    session.run(*command, interrupt_timeout=30, terminate_timeout=30)
 
 
 def _seal(session: nox.Session) -> None:

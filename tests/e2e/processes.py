@@ -77,7 +77,7 @@ def sweep(home: Path, *, keep: bool) -> list[str]:
     deadline = time.monotonic() + STOP_SECONDS
     asked: set[int] = set()
     while (processes := stack_processes(home)) and time.monotonic() < deadline:
-        airflow = [process for process in processes if not _is_postgres(process)]
+        airflow = [process for process in processes if not is_postgres(process)]
         patient = not airflow and time.monotonic() < deadline - STOP_SECONDS / 2
         pids = {process.pid for process in processes}
         for process in airflow or processes:
@@ -93,6 +93,33 @@ def sweep(home: Path, *, keep: bool) -> list[str]:
         shutil.rmtree(home, ignore_errors=True)
         left += [str(home)] if home.exists() else []
     return left
+
+
+def kill(processes: Sequence[psutil.Process], until_gone: float = STOP_SECONDS) -> list[int]:
+    """SIGKILL processes and return their pids, once the kernel is done with all of them.
+
+    All are stopped first, so that none can see another's end and do something about it.
+
+    :raises TimeoutError: some are still there.
+    """
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+    deadline = time.monotonic() + until_gone
+    while left := [process.pid for process in processes if alive(process)]:
+        if time.monotonic() > deadline:
+            msg = f"killed, and still there after {until_gone:.0f} s: {left}"
+            raise TimeoutError(msg)
+        time.sleep(0.05)
+    return [process.pid for process in processes]
+
+
+def alive(process: psutil.Process) -> bool:
+    """A zombie is not: whoever adopted it has not looked yet, which in a container may be never."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def free_ports(names: Sequence[str]) -> dict[str, int]:
@@ -155,7 +182,8 @@ def _guard(home: Path, *, keep: bool) -> None:
         sweep(home, keep=keep)
 
 
-def _is_postgres(process: psutil.Process) -> bool:
+def is_postgres(process: psutil.Process) -> bool:
+    """Whether a process is one of the database server's."""
     with contextlib.suppress(psutil.Error):
         return process.name() in {"postgres", "initdb"}
     return False

@@ -3,6 +3,9 @@
 The tool side (this module, the demo, the tests) runs in an interpreter of its own and needs no Airflow; the
 Airflow under test is whatever `python` belongs to. States are read from the database by SQL, which costs the
 scheduler nothing and shows every change; actions go through the REST API.
+
+A stack can be hurt in all the ways a real one is: a task's process or its whole worker killed or frozen, a
+part killed and brought back, the power cut - and afterwards the same home and database under another Airflow.
 """
 
 from __future__ import annotations
@@ -44,6 +47,14 @@ START_SECONDS: Final = 180
 
 PARTS: Final = ("scheduler", "dag-processor", "api-server", "webserver", "triggerer")
 """What `airflow standalone` starts; the subcommands, and the marks of their lines in its output."""
+
+JOBS: Final = {"scheduler": "SchedulerJob", "dag-processor": "DagProcessorJob", "triggerer": "TriggererJob"}
+"""The part's row in the table `job`, where it has one."""
+
+POSTGRES: Final = "Postgres"
+
+STUCK_SECONDS: Final = 30
+"""How long after its last sign a part is taken for dead; they give one every 5."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +112,11 @@ class Stack:
         self._extra_environ = dict(environ or {})
         self._report = report
         self._password = secrets.token_urlsafe(16)
+        # What is encrypted in the database has to be readable after an upgrade, and by every part.
+        self._fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
         self._token = ""
         self._started: list[subprocess.Popen[bytes]] = []
+        self._ended_jobs = 0
         self._guard: subprocess.Popen[bytes] | None = None
         self._connection: Any = None
         self.left: list[str] = []
@@ -143,7 +157,15 @@ class Stack:
         self._report("looking at the Airflow environment")
         self.environment = Environment.of(self.python, self._environ(), self.needs)
         self._report("starting Postgres")
-        self._start_postgres(deadline)
+        try:
+            postgres.create(self.home, self._password)
+        except (OSError, RuntimeError, subprocess.TimeoutExpired) as error:
+            raise StackError(POSTGRES, str(error), _tail(postgres.log_file(self.home))) from error
+        self._start_postgres(deadline, "postgres")
+        with self._connection.cursor() as cursor:
+            cursor.execute("create database airflow")
+        self._connection.close()
+        self._connection = self._connect("airflow")
         self._report("starting Airflow")
         self._start_airflow(deadline)
 
@@ -169,11 +191,13 @@ class Stack:
     def query(self, sql: str, *values: object) -> list[dict[str, Any]]:
         """Rows of the metadata database."""
         try:
+            if self._connection.closed:  # by a server that was killed and is back
+                self._connection = self._connect("airflow")
             with self._connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
                 cursor.execute(sql, values)
                 return [dict(row) for row in cursor.fetchall()]
         except psycopg2.Error as error:
-            raise StackError("Postgres", str(error).strip(), _tail(postgres.log_file(self.home))) from error
+            raise StackError(POSTGRES, str(error).strip(), _tail(postgres.log_file(self.home))) from error
 
     def runs(self, dag_id: str) -> list[Run]:
         """Every run of a DAG, oldest first."""
@@ -205,6 +229,12 @@ class Stack:
         body = {"dag_run_id": run_id, "logical_date": now, "conf": dict(conf or {})}
         self.rest("POST", f"/dags/{dag_id}/dagRuns", body)
         return run_id
+
+    def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Clear a task instance, as the UI would."""
+        body = {"dry_run": False, "dag_run_id": run_id, "task_ids": [task_id], "only_failed": False}
+        body["reset_dag_runs"] = True  # the default of Airflow 3 alone
+        self.rest("POST", f"/dags/{dag_id}/clearTaskInstances", body)
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str) -> Any:
         """An XCom value, or None when there is none (yet)."""
@@ -254,24 +284,94 @@ class Stack:
         process = next((p for p in processes.stack_processes(self.home) if p.pid == task.pid), None)
         if process is None:
             raise StackError("task process", f"pid {task.pid} of {name} is no process of this stack")
-        title = " ".join(_supervisor(process).cmdline())
+        title = _title(_supervisor(process))
         if "LocalExecutor" not in title and "airflow task supervisor" not in title:
             raise StackError("task process", f"pid {task.pid} of {name} runs below {title!r}")
         return process
 
+    def is_running(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> bool:
+        """Whether a task runs in a process that is known."""
+        task = self.task(dag_id, run_id, task_id, map_index)
+        return task is not None and task.state == "running" and bool(task.pid)
+
     def kill_task(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> list[int]:
         """SIGKILL the process of a task (out of memory, say); its supervisor lives and reports it."""
-        process = self.task_process(dag_id, run_id, task_id, map_index)
-        process.kill()
-        return [process.pid]
+        return processes.kill([self.task_process(dag_id, run_id, task_id, map_index)])
 
     def kill_host(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> list[int]:
         """SIGKILL supervisor and task: a machine that is gone. Only heartbeats that stay away tell of it."""
+        return processes.kill(self.task_host(dag_id, run_id, task_id, map_index))
+
+    def task_host(
+        self, dag_id: str, run_id: str, task_id: str, map_index: int = -1
+    ) -> tuple[psutil.Process, psutil.Process]:
+        """The supervisor of a running task, and the task's process."""
         process = self.task_process(dag_id, run_id, task_id, map_index)
-        supervisor = _supervisor(process)
-        supervisor.kill()
-        process.kill()
-        return [supervisor.pid, process.pid]
+        return _supervisor(process), process
+
+    def kill_part(self, part: str) -> list[int]:
+        """SIGKILL one of :data:`PARTS`, or Postgres, with all that belongs to it, until :meth:`revive`.
+
+        Tasks go on without their scheduler, as those of any executor but the local one would.
+        """
+        running = self._part_processes()
+        if part not in running:
+            raise StackError(part, f"is not running; there are {sorted(running)}")
+        doomed = [running[part]]
+        for process in doomed:  # which grows: the children's children as well
+            with contextlib.suppress(psutil.NoSuchProcess):
+                doomed += [each for each in process.children() if "LocalExecutor" not in _title(each)]
+        killed = processes.kill(doomed)
+        self._reap()
+        return killed
+
+    def revive(self) -> list[str]:
+        """Start every part that has ended, Postgres too, as it was; return which, once they are up.
+
+        A process manager would do that for a part that Airflow itself gives up, as its scheduler does some
+        seconds after the database was away; its probe would also end a part that lives but does nothing any
+        more, as that scheduler does for as long as a task of its local executor runs.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        if POSTGRES in (running := self._part_processes()):
+            for part in sorted(self._stuck() & running.keys()):
+                self.kill_part(part)
+        absent = [part for part in (POSTGRES, *self._parts) if part not in self._part_processes()]
+        if POSTGRES in absent:
+            self._start_postgres(deadline, "airflow")
+        for part in absent:
+            if part != POSTGRES:
+                self._start_part(deadline, part)
+        return absent
+
+    def power_cut(self) -> int:
+        """SIGKILL every process at once; return how many. Folder and database stay for :meth:`power_on`."""
+        killed = 0
+        while running := processes.stack_processes(self.home):
+            killed += len(processes.kill(running))
+        self._reap()
+        self._connection.close()
+        return killed
+
+    def power_on(self, python: Path | None = None) -> None:
+        """Start again on the same folder and database; with another interpreter, that upgrades Airflow.
+
+        :param python: interpreter of the new Airflow's environment; None is the one there was.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        self.python = Path.cwd() / (python or self.python)
+        self._token = ""
+        # All options come from the environment; this file only has the old version's defaults, which the new
+        # one would take for choices.
+        self.home.joinpath("airflow.cfg").unlink(missing_ok=True)
+        self.environment = Environment.of(self.python, self._environ(), self.needs)
+        self._report("starting Postgres on the data there is")
+        self._start_postgres(deadline, "airflow")
+        self._ended_jobs = self._newest_job()
+        self._report(f"migrating the database to Airflow {self.environment.airflow}")
+        self._migrate(deadline)
+        self._report("starting Airflow")
+        self._start_airflow(deadline)
 
     # --- starting ---
 
@@ -283,27 +383,108 @@ class Stack:
         login = f"{postgres.USER}:{self._password}"
         return f"postgresql://{login}@127.0.0.1:{self.ports['postgres']}/{database}"
 
-    def _start_postgres(self, deadline: float) -> None:
-        part, log = "Postgres", postgres.log_file(self.home)
-        try:
-            server = postgres.start_postgres(self.home, self.ports["postgres"], self._password)
-        except (OSError, RuntimeError, subprocess.TimeoutExpired) as error:
-            raise StackError(part, str(error), _tail(log)) from error
-        self._started.append(server)
-        while True:
-            try:
-                connection = psycopg2.connect(self._dsn("postgres"), connect_timeout=5)
-                break
-            except psycopg2.OperationalError as error:
-                if server.poll() is not None:
-                    raise StackError(part, f"ended with code {server.returncode}", _tail(log)) from error
-                self._wait(deadline, part, "starting Postgres", log)
+    @property
+    def _parts(self) -> tuple[str, ...]:
+        """The parts that this Airflow has."""
+        if self.environment.task_sdk:
+            return ("api-server", "scheduler", "dag-processor", "triggerer")
+        return ("webserver", "scheduler", "triggerer")
+
+    def _part_processes(self) -> dict[str, psutil.Process]:
+        """The topmost live process of each part, and of Postgres."""
+        found: dict[str, psutil.Process] = {}
+        running = processes.stack_processes(self.home)
+        of_postgres = {process.pid for process in running if processes.is_postgres(process)}
+        for process in running:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.pid in of_postgres and process.ppid() not in of_postgres:
+                    found[POSTGRES] = process
+                elif part := _part_of(process):
+                    above = process.parent()
+                    if above is None or _part_of(above) != part:
+                        found[part] = process
+        return found
+
+    def _connect(self, database: str) -> Any:
+        connection = psycopg2.connect(self._dsn(database), connect_timeout=5)
         connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("create database airflow")
-        connection.close()
-        self._connection = psycopg2.connect(self._dsn("airflow"))
-        self._connection.autocommit = True
+        return connection
+
+    def _connects(self, database: str) -> bool:
+        with contextlib.suppress(psycopg2.OperationalError):
+            self._connection = self._connect(database)
+            return True
+        return False
+
+    def _start_postgres(self, deadline: float, database: str) -> None:
+        log = postgres.log_file(self.home)
+        try:
+            server = postgres.start(self.home, self.ports["postgres"])
+        except OSError as error:
+            raise StackError(POSTGRES, str(error), _tail(log)) from error
+        self._started.append(server)
+        while not self._connects(database):
+            if server.poll() is not None:
+                raise StackError(POSTGRES, f"ended with code {server.returncode}", _tail(log))
+            self._wait(deadline, POSTGRES, "starting Postgres", log)
+
+    def _popen(self, log: Path, *command: str) -> subprocess.Popen[bytes]:
+        """Start an `airflow` command."""
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [str(self.python), "-m", "airflow", *command],
+                cwd=processes.cwd(self.home),
+                env=self._environ(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._started.append(process)
+        return process
+
+    def _start_part(self, deadline: float, part: str) -> None:
+        before = self._newest_job() if part in JOBS else 0
+        log = self._new_log(part)
+        process = self._popen(log, part)
+        while not (self._runs(JOBS[part], before) if part in JOBS else self._web_answers()):
+            if process.poll() is not None:
+                raise StackError(part, f"ended with code {process.returncode}", _tail(log))
+            self._wait(deadline, part, f"starting the {part} again", log)
+
+    def _migrate(self, deadline: float) -> None:
+        log = self._new_log("migration")
+        process = self._popen(log, "db", "migrate")
+        while process.poll() is None:
+            self._wait(deadline, "migration", "migrating the database", log)
+        if process.returncode:
+            raise StackError("migration", f"ended with code {process.returncode}", _tail(log))
+
+    def _stuck(self) -> set[str]:
+        """The parts whose newest job has ended, or has not been heard of for a while."""
+        rows = self.query(
+            "select distinct on (job_type) job_type, state = 'running' and latest_heartbeat > now()"
+            " - make_interval(secs => %s) as lives from job order by job_type, id desc",
+            STUCK_SECONDS,
+        )
+        dead = {row["job_type"] for row in rows if not row["lives"]}
+        return {part for part, job in JOBS.items() if job in dead}
+
+    def _reap(self) -> None:
+        """Let go of what has ended: Postgres takes the zombie of a server for one that runs."""
+        self._started = [process for process in self._started if process.poll() is None]
+
+    def _new_log(self, name: str) -> Path:
+        number = sum(1 for _ in self.home.glob(f"{name}-*.log")) + 1
+        return self.home / f"{name}-{number}.log"
+
+    def _newest_job(self) -> int:
+        return int(self.query("select coalesce(max(id), 0) as id from job")[0]["id"])
+
+    def _runs(self, job: str, after: int) -> bool:
+        """Whether there is a running job of a type, started after another one: the killed stay `running`."""
+        sql = "select 1 from job where state = 'running' and job_type = %s and id > %s"
+        return bool(self.query(sql, job, after))
 
     def _environ(self) -> dict[str, str]:
         """The environment of every Airflow process: nothing of the caller's that changes what is tested.
@@ -315,6 +496,7 @@ class Stack:
             "core.dags_folder": str(self.home / "dags"),
             "core.executor": "LocalExecutor",
             "core.parallelism": "8",
+            "core.fernet_key": self._fernet_key,
             "core.load_examples": "False",
             "core.dags_are_paused_at_creation": "False",
             "core.simple_auth_manager_all_admins": "True",
@@ -358,18 +540,8 @@ class Stack:
         }
 
     def _start_airflow(self, deadline: float) -> None:
-        log = self.home / "airflow.log"
-        with log.open("wb") as output:
-            airflow = subprocess.Popen(
-                [str(self.python), "-m", "airflow", "standalone"],
-                cwd=processes.cwd(self.home),
-                env=self._environ(),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        self._started.append(airflow)
+        log = self._new_log("airflow")
+        airflow = self._popen(log, "standalone")
         parts: dict[int, str] = {}
         while waiting := self._not_ready(log):
             part, text = waiting
@@ -384,16 +556,13 @@ class Stack:
         """The first part that is not there yet, with what to say about it; None when all are."""
         if "Database ready" not in log.read_text(errors="replace"):
             return "migration", "migrating the database"
-        jobs = {"SchedulerJob": "scheduler", "TriggererJob": "triggerer"}
-        if self.environment.task_sdk:
-            jobs["DagProcessorJob"] = "dag-processor"
-        running = {row["job_type"] for row in self.query("select job_type from job where state = 'running'")}
-        absent = [name for job, name in jobs.items() if job not in running]
+        jobs = {part: job for part, job in JOBS.items() if part in self._parts}
+        absent = [part for part, job in jobs.items() if not self._runs(job, self._ended_jobs)]
         if not self._web_answers():
-            absent.append("api-server" if self.environment.task_sdk else "webserver")
+            absent.append(self._parts[0])
         if absent:
             return absent[0], f"waiting for {', '.join(absent)}"
-        parser = jobs.get("DagProcessorJob", "scheduler")
+        parser = "dag-processor" if "dag-processor" in jobs else "scheduler"
         if errors := self.query("select filename, stacktrace from import_error"):
             trace = _last(str(errors[0]["stacktrace"]).splitlines())
             raise StackError(parser, f"cannot import {errors[0]['filename']}", trace)
@@ -461,10 +630,21 @@ def _ended_part(standalone: int, parts: dict[int, str]) -> str | None:
         for child in psutil.Process(standalone).children():
             if child.status() == psutil.STATUS_ZOMBIE and child.pid in parts:
                 return parts[child.pid]
-            title = " ".join(child.cmdline()).replace("_", "-")
-            if part := next((part for part in PARTS if f"airflow {part}" in title), None):
+            if part := _part_of(child):
                 parts[child.pid] = part
     return None
+
+
+def _title(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return " ".join(process.cmdline())
+    return ""
+
+
+def _part_of(process: psutil.Process) -> str | None:
+    """Which part a process is, by its title."""
+    title = _title(process).replace("_", "-")
+    return next((part for part in PARTS if f"airflow {part}" in title), None)
 
 
 def _supervisor(process: psutil.Process) -> psutil.Process:

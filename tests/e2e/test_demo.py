@@ -32,21 +32,26 @@ def listening_ports(of: list[psutil.Process]) -> set[int]:
     return ports
 
 
-def alive(process: psutil.Process) -> bool:
-    """A zombie is not: whoever adopted it has not looked yet, which in a container may be never."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    return False
-
-
-def test_demo_ends_with_one_child_run(python: Path, temporary: Path, tmp_path: Path) -> None:
-    output = tmp_path / "output"
-    with start(python, output) as process:
-        code = process.wait(timeout=400)
+def ends_with_one_child_run(python: Path, output: Path, *options: str) -> None:
+    with start(python, output, *options) as process:
+        code = process.wait(timeout=600)
     text = output.read_text()
     assert code == 0, text
     assert "SIGKILL" in text
     assert "PASS" in text
+
+
+@pytest.mark.parametrize("fault", ["crash", "hostloss"])
+def test_demo_ends_with_one_child_run(python: Path, temporary: Path, tmp_path: Path, fault: str) -> None:
+    ends_with_one_child_run(python, tmp_path / "output", "--fault", fault)
+    assert list(temporary.iterdir()) == []
+
+
+def test_demo_of_an_upgrade_ends_with_one_child_run(
+    python_from: Path, python: Path, temporary: Path, tmp_path: Path
+) -> None:
+    options = ("--fault", "upgrade", "--from-python", str(python_from))
+    ends_with_one_child_run(python, tmp_path / "output", *options)
     assert list(temporary.iterdir()) == []
 
 
@@ -83,7 +88,7 @@ def test_interrupted_demo_leaves_nothing(
 
     assert list(temporary.iterdir()) == []
     assert processes.stack_processes(home) == []
-    assert [each.pid for each in running if alive(each)] == []
+    assert [each.pid for each in running if processes.alive(each)] == []
     assert [port for port in ports if processes.listening(port)] == []
     if number == signal.SIGINT:
         assert "interrupted" in output.read_text()

@@ -30,6 +30,7 @@ def first(name: str, module: str, older: str) -> Any:
 DAG = first("DAG", "airflow.sdk", "airflow")
 task = first("task", "airflow.sdk", "airflow.decorators")
 START = datetime(2024, 1, 1, tzinfo=timezone.utc)
+RETRY_DELAY = timedelta(seconds=float(os.environ.get("TRIGGER_COMPAT_DEMO_RETRY_SECONDS", "1")))
 
 
 def sleep(dag_run: Any = None) -> None:
@@ -61,11 +62,12 @@ def build(parent: str) -> None:
             wait_for_completion=True,
             poke_interval=3,
             retries=2,
-            retry_delay=timedelta(seconds=1),
+            retry_delay=RETRY_DELAY,
             **arguments,
         )
     with DAG(child, schedule=None, start_date=START, catchup=False) as child_dag:
-        task(sleep)()
+        # An upgrade kills the child's worker too.
+        task(sleep, retries=3, retry_delay=RETRY_DELAY)()
     globals().update({parent: parent_dag, child: child_dag})
 
 

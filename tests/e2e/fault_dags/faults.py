@@ -1,0 +1,125 @@
+"""Durable parents to be hurt, and children that end only when a test lets them.
+
+One file for every Airflow. `NAME_parent` triggers `NAME_child`, which runs until its *door* is open: a file,
+named after the parent's run, that the test makes. So nothing depends on how long a fault takes to be noticed.
+
+A parent's conf may hold:
+
+- `gate`: its first try stops before it does anything, until the file of that name is there;
+- `dies`: its first try kills its own `process`, or its whole `host`, as soon as the trigger is answered. No
+  test could be that quick from outside: without waiting, the try is over some milliseconds later.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from datetime import datetime, timedelta, timezone
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+from trigger_compat import TriggerDagRunOperator
+
+
+def first(name: str, module: str, older: str) -> Any:
+    """A name from where Airflow 3 keeps it, or else from where Airflow 2 does."""
+    try:
+        return getattr(import_module(module), name)
+    except ImportError:
+        return getattr(import_module(older), name)
+
+
+DAG = first("DAG", "airflow.sdk", "airflow")
+task = first("task", "airflow.sdk", "airflow.decorators")
+START = datetime(2024, 1, 1, tzinfo=timezone.utc)
+DOORS = Path(os.environ["AIRFLOW_HOME"], "doors")
+RETRY_SECONDS = float(os.environ.get("TRIGGER_COMPAT_RETRY_SECONDS", "1"))
+CLONES = 5
+
+PARENTS: dict[str, dict[str, Any]] = {
+    "waiting": {},
+    "patient": {"retry_delay": timedelta(hours=1)},
+    "deferrable": {"deferrable": True},
+    "fire": {"wait_for_completion": False},
+    "mapped": {},
+}
+
+
+def wait_for_door(dag_run: Any = None) -> None:
+    """Be a child that takes its time."""
+    while not DOORS.joinpath(dag_run.conf["door"]).exists():
+        time.sleep(0.2)
+
+
+def first_try(context: Any) -> None:
+    """Do what the parent's conf says, once."""
+    conf = context["dag_run"].conf or {}
+    if context["ti"].try_number != 1:
+        return
+    if "gate" in conf:
+        DOORS.joinpath(conf["gate"] + ".reached").touch()
+        while not DOORS.joinpath(conf["gate"]).exists():
+            time.sleep(0.05)
+        DOORS.joinpath(conf["gate"] + ".passed").touch()
+    if "dies" in conf:
+        die_when_triggered(conf["dies"])
+
+
+def die_when_triggered(what: str) -> None:
+    """Put the kill behind the call that triggers, wherever this Airflow has it."""
+
+    def die() -> NoReturn:
+        if what == "host":
+            os.kill(os.getppid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+    try:
+        from airflow.sdk.execution_time import task_runner
+    except ImportError:
+        airflow2: Any = import_module("trigger_compat.paths.airflow2")
+        trigger_dag = airflow2.trigger_dag
+        airflow2.trigger_dag = lambda **arguments: (trigger_dag(**arguments), die())
+        return
+    comms: Any = type(task_runner.SUPERVISOR_COMMS)
+    send = comms.send
+
+    def send_and_die(self: Any, msg: Any, *rest: Any, **options: Any) -> Any:
+        answer = send(self, msg, *rest, **options)
+        if type(msg).__name__ == "TriggerDagRun":
+            die()
+        return answer
+
+    comms.send = send_and_die
+
+
+def build(name: str, arguments: dict[str, Any]) -> None:
+    """One parent and its child, as this module's globals, where Airflow looks for DAGs."""
+    parent, child = f"{name}_parent", f"{name}_child"
+    conf = {"door": "{{ run_id }}"}
+    arguments = {
+        "task_id": "trigger",
+        "trigger_dag_id": child,
+        "wait_for_completion": True,
+        "poke_interval": 3,
+        "retries": 3,
+        "retry_delay": timedelta(seconds=RETRY_SECONDS),
+        "durable": True,
+        "pre_execute": first_try,
+        **arguments,
+    }
+    with DAG(parent, schedule=None, start_date=START, catchup=False) as parent_dag:
+        if name == "mapped":
+            TriggerDagRunOperator.partial(**arguments).expand(conf=[conf] * CLONES)
+        else:
+            TriggerDagRunOperator(conf=conf, **arguments)
+    with DAG(child, schedule=None, start_date=START, catchup=False) as child_dag:
+        # A fault may hit the child as well; it is not the child's fate that is looked at.
+        task(wait_for_door, retries=9, retry_delay=timedelta(seconds=RETRY_SECONDS))()
+    globals().update({parent: parent_dag, child: child_dag})
+
+
+for each_name, each_arguments in PARENTS.items():
+    build(each_name, each_arguments)

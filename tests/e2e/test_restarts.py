@@ -1,0 +1,99 @@
+"""Durable parents in mid-wait while a part of Airflow, or its database, is killed and comes back.
+
+Heartbeats are Airflow's own here: a part that is away for some seconds must not cost a try by itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.parents import DAG_IDS, DAGS, Parent
+from tests.e2e.stack import POSTGRES, Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.fault
+
+# How soon a new scheduler or triggerer takes over from one that is gone; half a minute by default, and up to
+# five until the scheduler looks for orphans again.
+TAKE_OVER_CONFIG = {
+    "scheduler.scheduler_health_check_threshold": "15",
+    "scheduler.orphaned_tasks_check_interval": "5",
+    "triggerer.triggerer_health_check_threshold": "15",
+}
+DOWN_SECONDS = 8
+"""Longer than two looks are apart, so that some fail."""
+
+
+@pytest.fixture(scope="module")
+def stack(python: Path) -> Iterator[Stack]:
+    with Stack(python, DAGS, dag_ids=DAG_IDS, needs=["trigger_compat"], config=TAKE_OVER_CONFIG) as stack:
+        yield stack
+
+
+@pytest.fixture
+def path(stack: Stack) -> str:
+    """The path that a waiting parent takes."""
+    return stack.ask("from trigger_compat import dispatch; print(dispatch.default_path())").splitlines()[-1]
+
+
+def succeeds_with_all_parts_up(parent: Parent) -> None:
+    """Airflow may give a part up that had no database; as in production, something starts it again."""
+    parent.open()
+    parent.until(lambda: bool(parent.stack.revive()) or parent.ended(), seconds=180)
+    parent.succeeds()
+
+
+def test_api_server_killed_in_mid_wait(stack: Stack, path: str) -> None:
+    if not stack.environment.task_sdk:
+        pytest.skip("the workers of Airflow 2 talk to the database, not to an API server")
+    parent = Parent(stack, "waiting", "api-server")
+    parent.until(parent.waits)
+    child = parent.only_child
+    stack.kill_part("api-server")
+    parent.stays_down(DOWN_SECONDS)
+    assert stack.revive() == ["api-server"]
+
+    # An own wait survives it (W7). A wait in the task runner may not; then the retry goes back.
+    parent.succeeds(on_try=1 if path == "accessor" else None)
+    assert parent.only_child == child
+
+
+def test_postgres_killed_in_mid_wait(stack: Stack, path: str) -> None:
+    parent = Parent(stack, "waiting", "postgres")
+    parent.until(parent.waits)
+    child = parent.only_child
+    stack.kill_part(POSTGRES)
+    parent.stays_down(DOWN_SECONDS)
+    assert POSTGRES in stack.revive()
+
+    succeeds_with_all_parts_up(parent)
+    assert parent.only_child == child
+
+
+def test_scheduler_killed_in_mid_wait(stack: Stack) -> None:
+    """The new scheduler cannot adopt tasks of a local executor: it starts them again, beside the old ones."""
+    parent = Parent(stack, "waiting", "scheduler")
+    parent.until(parent.waits)
+    child = parent.only_child
+    stack.kill_part("scheduler")
+    assert stack.revive() == ["scheduler"]
+
+    parent.until(parent.tried(2))
+    parent.succeeds(on_try=2)
+    assert parent.only_child == child
+
+
+def test_triggerer_killed_while_deferred(stack: Stack) -> None:
+    parent = Parent(stack, "deferrable", "triggerer")
+    parent.until(lambda: parent.state == "deferred" and [run.state for run in parent.children] == ["running"])
+    child = parent.only_child
+    stack.kill_part("triggerer")
+    assert stack.revive() == ["triggerer"]
+
+    parent.succeeds(on_try=1)
+    assert parent.only_child == child
