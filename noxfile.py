@@ -146,7 +146,7 @@ def e2e(session: nox.Session) -> None:
     parser.add_argument("--upgrade", nargs="+", metavar="FROM:TO", default=[])
     options = parser.parse_args(session.posargs)
     if bad := [each for each in options.upgrade if each.count(":") != 1]:
-        session.error(f"--upgrade {bad[0]}: say FROM:TO, as in 3.2.2:3.3.2")
+        session.error(f"--upgrade {bad[0]}: say FROM:TO, two releases of the matrix")
     upgrades = [_rows(session, each.split(":")) for each in options.upgrade]
     default = [] if upgrades else [row for row in MATRIX.defaults if not row.preview]
     rows = _rows(session, options.versions) or default
