@@ -1,7 +1,7 @@
 """Which path carries a trigger on the running Airflow: the only place that compares versions.
 
-Imports no Airflow until its version is asked for, and a path only when it is chosen. Tests give the
-release to ask about; one of them holds the ranges here and in ``compat-matrix.yaml`` together.
+Imports no Airflow until its version is asked for, and a path only when it is chosen. Tests name the
+release to ask about; one of them holds these ranges and ``compat-matrix.yaml`` together.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ def release() -> Release:
 @cache
 def within(specifier: str, of: Release | None = None) -> bool:
     """Say whether a release (default: the running one) is in a PEP 440 range."""
-    return SpecifierSet(specifier).contains(_text(of or release()))
+    return SpecifierSet(specifier).contains(text(of or release()))
 
 
-def _text(version: tuple[int, ...]) -> str:
+def text(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
 
 
@@ -65,11 +65,11 @@ def default_path(of: Release | None = None) -> str:
     """Return the path a release takes by itself; below 2.11, raise UnsupportedAirflow (P1, P3)."""
     found = of or release()
     if found[:2] < OLDEST:
-        msg = f"trigger-compat needs Airflow {_text(OLDEST)} or newer, found {_text(found)}; upgrade Airflow"
+        msg = f"trigger-compat needs Airflow {text(OLDEST)} or newer, found {text(found)}; upgrade Airflow"
         raise UnsupportedAirflow(msg)
     name = next(row.name for row in PATHS if within(row.default_for, found))
     if found[:2] > NEWEST_KNOWN:
-        known = f"trigger-compat knows Airflow up to {_text(NEWEST_KNOWN)}, found {_text(found)}"
+        known = f"trigger-compat knows Airflow up to {text(NEWEST_KNOWN)}, found {text(found)}"
         warnings.warn(f"{known}; it goes on with the {name!r} path", stacklevel=2)  # once, being cached
     return name
 
@@ -89,7 +89,7 @@ def path_name(forced: str | None, *, defers: bool, of: Release | None = None) ->
         msg = f"{source}: {wanted!r} is no path; use one of {', '.join(carries)}"
         raise PathUnavailable(msg)
     if not within(carries[wanted], of):
-        msg = f"{source}: {wanted!r} needs Airflow {carries[wanted]}, found {_text(of or release())}; drop it"
+        msg = f"{source}: {wanted!r} needs Airflow {carries[wanted]}, found {text(of or release())}; drop it"
         raise PathUnavailable(msg)
     return wanted
 

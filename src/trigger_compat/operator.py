@@ -329,7 +329,7 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
         for name, argument in contract.ARGUMENTS.items():
             if not given[name] or dispatch.within(argument.honoured):
                 continue
-            found = ".".join(map(str, dispatch.release()))
+            found = dispatch.text(dispatch.release())
             says = f"{name} is honoured by Airflow {argument.honoured}, found {found}"
             if argument.otherwise == "fail":
                 msg = f"{says}; leave it out, since ignoring it would do something else than asked"
