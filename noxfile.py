@@ -108,7 +108,7 @@ def tests(session: nox.Session, airflow: str) -> None:
         # Airflow writes into its home on import; the tests that start one choose homes of their own.
         session.env["AIRFLOW_HOME"] = str(FOLDER / f"airflow-{airflow}" / "home")
         session.run(python, "-m", "tests.cell", row.airflow, row.path, external=True)
-        paths = ("tests/unit", "tests/integration")
+        paths = ("tests/unit", "src/trigger_compat/suite", "tests/integration")
         session.run(python, "-m", "pytest", *paths, report, *session.posargs, external=True)
 
 

@@ -30,7 +30,8 @@ ROOT: Final = Path(__file__).parents[1]
 FOLDER: Final = ROOT / ".nox"
 PYPROJECT: Final = nox.project.load_toml(ROOT / "pyproject.toml")
 
-TEST_REQUIREMENTS: Final[Sequence[str]] = PYPROJECT["project"]["optional-dependencies"]["test"]
+EXTRAS: Final[dict[str, list[str]]] = PYPROJECT["project"]["optional-dependencies"]
+TEST_REQUIREMENTS: Final[Sequence[str]] = [*EXTRAS["suite"], *EXTRAS["test"]]
 # Type stubs live beside Airflow, because that is where mypy looks for them.
 STUBS: Final = nox.project.dependency_groups(PYPROJECT, "stubs")
 # What a whole stack needs of its Airflow (the drivers for Postgres), here so that one environment serves all.

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.harness import Airflow, Outcome, Parent, Try
+from trigger_compat.suite.harness import Airflow, Outcome, Parent, Try
 
 MODES: dict[str, dict[str, Any]] = {
     "wait": {"wait_for_completion": True},
@@ -30,7 +30,7 @@ CASES = [
     *(("defer", point) for point in DEFERRING),
 ]
 
-pytestmark = pytest.mark.clause("X4")
+pytestmark = [pytest.mark.clause("X4"), pytest.mark.filterwarnings("ignore", "error:::trigger_compat")]
 
 
 @pytest.fixture
@@ -38,6 +38,7 @@ def dies(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]
     """Make the next try die at a point, or none of the following."""
 
     def at(mode: str, point: str) -> None:
+        monkeypatch.setenv("HARNESS_IMPORTS", "tests.integration.dying")
         monkeypatch.setenv("HARNESS_MODE", mode)
         monkeypatch.setenv("HARNESS_DIES", point)
 

@@ -39,6 +39,7 @@ from tests.integration.simulation import (
 )
 from trigger_compat import dispatch
 
+pytestmark = pytest.mark.filterwarnings("ignore", "error:::trigger_compat")
 EXAMPLES = os.environ.get("TRIGGER_COMPAT_EXAMPLES")
 SETTINGS = settings(
     max_examples=int(EXAMPLES or 150),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.harness import Airflow, Outcome, Parent, Run
+from trigger_compat.suite.harness import Airflow, Outcome, Parent, Run
 
 pytestmark = pytest.mark.defers
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.integration.harness.model import Callback, ChildRun, Code, Outcome, Run
-from tests.integration.harness.process import HarnessError
-from tests.integration.harness.stack import (
+from trigger_compat.suite.harness.mailbox import Mailbox
+from trigger_compat.suite.harness.model import Callback, ChildRun, Code, Outcome, Run
+from trigger_compat.suite.harness.process import HarnessError
+from trigger_compat.suite.harness.stack import (
     AIRFLOW,
-    OPERATOR,
     Airflow,
     Parent,
     Try,
@@ -14,16 +14,17 @@ from tests.integration.harness.stack import (
     delete,
     finish,
     kill_task,
+    operator_path,
 )
 
 __all__ = [
     "AIRFLOW",
-    "OPERATOR",
     "Airflow",
     "Callback",
     "ChildRun",
     "Code",
     "HarnessError",
+    "Mailbox",
     "Outcome",
     "Parent",
     "Run",
@@ -32,4 +33,5 @@ __all__ = [
     "delete",
     "finish",
     "kill_task",
+    "operator_path",
 ]

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.integration.harness import Airflow, Try, delete, finish
+from trigger_compat.suite.harness import Airflow, Try, delete, finish
 
 
 @pytest.mark.clause("W1")

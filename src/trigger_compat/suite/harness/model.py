@@ -84,20 +84,21 @@ class Outcome:
     @property
     def child(self) -> ChildRun:
         """The only child run."""
-        assert len(self.children) == 1, f"not exactly one child run: {self.children}"
+        assert len(self.children) == 1, f"{len(self.children)} child runs instead of one\n{self.children}"
         return self.children[0]
 
     def callback(self, kind: str) -> Callback:
         """The only callback of this kind."""
         seen = [callback for callback in self.callbacks if callback.kind == kind]
-        assert len(seen) == 1, f"not exactly one on_{kind}_callback: {self.callbacks}"
+        assert len(seen) == 1, f"on_{kind}_callback ran {len(seen)} times instead of once\n{self.callbacks}"
         return seen[0]
 
     @property
     def failure(self) -> Event:
         """What the listeners were told of the failure; until 3.0.3 callbacks are told of no error at all."""
-        (seen,) = (event for event in self.listeners if event.kind == "failed")
-        return seen
+        seen = [event for event in self.listeners if event.kind == "failed"]
+        assert len(seen) == 1, f"listeners were told of {len(seen)} failures instead of one\n{self.listeners}"
+        return seen[0]
 
     @property
     def kinds(self) -> tuple[str, ...]:

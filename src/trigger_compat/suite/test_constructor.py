@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.harness import Airflow, Code, finish
+from trigger_compat.suite.harness import Airflow, Code, finish
 
 #: Arguments and defaults of the operator in apache-airflow-providers-standard 1.21.0.
 UPSTREAM: dict[str, Any] = {
@@ -24,27 +24,35 @@ UPSTREAM: dict[str, Any] = {
     "deferrable": False,
     "openlineage_inject_parent_info": True,
 }
+UNSET = ("logical_date", "run_after")
+"""Arguments whose default tells "not given" from None."""
 
 
 @pytest.mark.clause("C1")
 def test_the_arguments_are_those_of_upstream(stack: Airflow) -> None:
-    from trigger_compat import TriggerDagRunOperator
+    parameters = dict(inspect.signature(stack.operator_class.__init__).parameters)
+    named = {name: parameter for name, parameter in parameters.items() if name not in ("self", "kwargs")}
+    missing = sorted({"trigger_dag_id", *UPSTREAM, *UNSET} - set(named))
 
-    parameters = dict(inspect.signature(TriggerDagRunOperator.__init__).parameters)
-    assert {parameters.pop(name).kind for name in ("self", "kwargs")}
-    assert {parameter.kind for parameter in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
-    assert parameters.pop("trigger_dag_id").default is inspect.Parameter.empty
-    assert type(parameters.pop("logical_date").default).__name__ == "ArgNotSet"
-    assert type(parameters.pop("run_after").default).__name__ == "ArgNotSet"
-    own = {"durable": False, "path": None}
-    assert {name: parameter.default for name, parameter in parameters.items()} == {**UPSTREAM, **own}
+    assert missing == []
+    assert {parameter.kind for parameter in named.values()} == {inspect.Parameter.KEYWORD_ONLY}
+    assert named["trigger_dag_id"].default is inspect.Parameter.empty
+    assert {name: named[name].default for name in UPSTREAM} == UPSTREAM
+    assert {type(named[name].default).__name__ for name in UNSET} <= {"ArgNotSet", "NotSetType"}
+
+
+@pytest.mark.own
+@pytest.mark.clause("C1")
+def test_the_arguments_of_its_own_are_off_by_default(stack: Airflow) -> None:
+    parameters = inspect.signature(stack.operator_class.__init__).parameters
+    own = set(parameters) - {"self", "kwargs", "trigger_dag_id", *UPSTREAM, *UNSET}
+
+    assert {name: parameters[name].default for name in own} == {"durable": False, "path": None}
 
 
 @pytest.mark.clause("C2")
 def test_the_template_fields_are_those_of_upstream(stack: Airflow) -> None:
-    from trigger_compat import TriggerDagRunOperator
-
-    assert set(TriggerDagRunOperator.template_fields) == {
+    assert set(stack.operator_class.template_fields) == {
         "trigger_dag_id",
         "trigger_run_id",
         "logical_date",
@@ -58,10 +66,8 @@ def test_the_template_fields_are_those_of_upstream(stack: Airflow) -> None:
 def test_an_unknown_argument_is_refused(stack: Airflow) -> None:
     from airflow.exceptions import AirflowException
 
-    from trigger_compat import TriggerDagRunOperator
-
     with pytest.raises((TypeError, AirflowException), match="no_such_argument"):
-        TriggerDagRunOperator(task_id="t", trigger_dag_id="child", no_such_argument=1)
+        stack.operator_class(task_id="t", trigger_dag_id="child", no_such_argument=1)
 
 
 @pytest.mark.clause("C2")

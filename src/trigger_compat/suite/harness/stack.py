@@ -8,11 +8,15 @@ a real scheduler.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import importlib.metadata
+import importlib.util
+import inspect
 import json
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -22,15 +26,21 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from tests.integration.harness import database
-from tests.integration.harness.backend import AfterTrigger, Backend, Files
-from tests.integration.harness.model import Callback, ChildRun, Event, Outcome, Run
-from tests.integration.harness.process import LIMIT, Forked, HarnessError, Report
+import pytest
+
+from trigger_compat.suite import OPERATOR
+from trigger_compat.suite.harness import database
+from trigger_compat.suite.harness.backend import AfterTrigger, Backend, Files
+from trigger_compat.suite.harness.model import Callback, ChildRun, Event, Outcome, Run
+from trigger_compat.suite.harness.process import LIMIT, Forked, HarnessError, Report
 
 HERE = Path(__file__).resolve().parent.parent
 DAGS = HERE / "dags"
 AIRFLOW = importlib.metadata.version("apache-airflow")
-OPERATOR = "trigger_compat:TriggerDagRunOperator"
+UPSTREAM = (
+    "airflow.providers.standard.operators.trigger_dagrun:TriggerDagRunOperator",
+    "airflow.operators.trigger_dagrun:TriggerDagRunOperator",
+)
 RUN_ID = "the-parent"
 ACTIVE = ("queued", "running")
 
@@ -38,7 +48,7 @@ ACTIVE = ("queued", "running")
 def configure(home: Path) -> None:
     """Point Airflow at this home; must happen before anything imports Airflow."""
     if "airflow" in sys.modules:
-        raise HarnessError("airflow was imported before the integration tests could configure it")
+        raise HarnessError("airflow was imported before the suite could configure it")
     major = int(AIRFLOW.partition(".")[0])
     os.environ.update(
         AIRFLOW_HOME=str(home),
@@ -60,10 +70,36 @@ def configure(home: Path) -> None:
     )
 
 
+def operator_path(config: pytest.Config) -> str:
+    """Return ``module:Class`` of the operator under test.
+
+    :raises pytest.UsageError: it is not given in this form.
+    """
+    asked: str = config.getoption("--operator", None) or OPERATOR
+    if asked == "upstream":
+        return next(filter(_is_installed, UPSTREAM))
+    if not re.fullmatch(r"[\w.]+:\w+", asked):
+        raise pytest.UsageError(f"--operator: {asked!r} is not MODULE:CLASS; write for example {OPERATOR}")
+    return asked
+
+
+def _is_installed(operator: str) -> bool:
+    try:
+        return importlib.util.find_spec(operator.partition(":")[0]) is not None
+    except ModuleNotFoundError:  # a package above it
+        return False
+
+
 class Airflow:
     """The installed Airflow with a database of its own."""
 
-    def __init__(self, home: Path, cache: Path, operator: str = OPERATOR) -> None:
+    @staticmethod
+    @functools.cache
+    def of_session(home: Path, cache: Path, operator: str) -> Airflow:
+        """The one Airflow of a pytest run; a process can have no more."""
+        return Airflow(home, cache, operator)
+
+    def __init__(self, home: Path, cache: Path, operator: str) -> None:
         from airflow import settings
 
         settings.initialize()
@@ -117,6 +153,7 @@ class Airflow:
         :param conf_of_parent: conf of the parent's own dag run
         :param arguments: of the operator; by default it triggers ``child`` and polls often
         """
+        self._applies({**arguments, **(expand or {}), **(default_args or {})})
         arguments = {"trigger_dag_id": "child", "poke_interval": 0.2, "retries": retries, **arguments}
         for mapped in expand or ():
             arguments.pop(mapped, None)
@@ -140,6 +177,24 @@ class Airflow:
             )
             database.parent_run(session).state = "running"
         return Parent(self)
+
+    @functools.cached_property
+    def operator_class(self) -> Any:
+        """The class under test.
+
+        :raises pytest.UsageError: there is no such class.
+        """
+        module, _, name = self.operator.partition(":")
+        try:
+            return getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise pytest.UsageError(f"--operator: cannot import {self.operator}: {error}") from None
+
+    def _applies(self, arguments: Mapping[str, Any]) -> None:
+        """Skip a test of what the operator under test does not claim to have."""
+        known = inspect.signature(self.operator_class.__init__).parameters
+        if "durable" in arguments and "durable" not in known:
+            pytest.skip("not applicable: the operator has no argument durable")
 
     def add_run(self, run: Run, session: Any) -> None:
         """Create a run of a child dag in the given state."""
@@ -474,9 +529,9 @@ def _backend() -> Backend:
     try:
         import airflow.sdk  # noqa: F401
     except ImportError:  # Airflow 2
-        from tests.integration.harness.airflow2 import Airflow2
+        from trigger_compat.suite.harness.airflow2 import Airflow2
 
         return Airflow2()
-    from tests.integration.harness.airflow3 import Airflow3
+    from trigger_compat.suite.harness.airflow3 import Airflow3
 
     return Airflow3()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.integration.harness.backend import Backend
+from trigger_compat.suite.harness.backend import Backend
 
 
 @contextlib.contextmanager

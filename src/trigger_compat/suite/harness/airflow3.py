@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.integration.harness.backend import AfterTrigger, Files
-from tests.integration.harness.process import HarnessError, Outage, Report
+from trigger_compat.suite.harness.backend import AfterTrigger, Files
+from trigger_compat.suite.harness.process import HarnessError, Outage, Report
 
 
 class Airflow3:

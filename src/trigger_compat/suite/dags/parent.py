@@ -40,10 +40,9 @@ def record(kind: str) -> Callable[[Mapping[str, Any]], None]:
     return callback
 
 
-if point := os.environ.get("HARNESS_DIES"):
-    from tests.integration.harness import dying
-
-    dying.install(point)
+# What a test needs to have in the task process, such as something that kills it.
+for extra in filter(None, os.environ.get("HARNESS_IMPORTS", "").split(",")):
+    importlib.import_module(extra)
 
 case = runpy.run_path(os.environ["HARNESS_CASE"])
 module, _, name = case["OPERATOR"].partition(":")

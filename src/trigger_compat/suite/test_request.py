@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.harness import Airflow, Code, HarnessError
+from trigger_compat.suite.harness import Airflow, Code, HarnessError
 
 DAY = datetime(2031, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 BAD_RUN_IDS = ["a/../b", "..", "a b", "a\nb", "a?b", "a#b", "a%2fb", "a\\b", "", "x" * 251]

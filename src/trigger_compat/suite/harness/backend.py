@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from tests.integration.harness.process import Report
+from trigger_compat.suite.harness.process import Report
 
 AfterTrigger = Literal["go on", "freeze", "repeat"]
 """Once the child has been created and before the task knows: stop for good, or trigger once more.

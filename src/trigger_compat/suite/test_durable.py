@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.integration.harness import Airflow, Outcome, Parent, Run, Try, finish, kill_task
+from trigger_compat.suite.harness import Airflow, Outcome, Parent, Run, Try, finish, kill_task
 
 
 def finish_once_waited_for(airflow: Airflow, state: str) -> Callable[[Try], None]:

@@ -1,8 +1,9 @@
 """Kills a task process, and its supervisor, at a chosen point of the product's way to the outside.
 
-Installed by the test dag into the task process alone. What is wrapped is where a try crosses its border: the
-messages to the supervisor on Airflow 3, the database on 2.11, the XComs. Supervisor and task die together, as
-on a lost host, because until 3.1.2 a supervisor reports a killed task as failed, which is never retried.
+The dag of the test imports it, so it acts in the task process alone. What is wrapped is where a try crosses
+its border: the messages to the supervisor on Airflow 3, the database on 2.11, the XComs. Supervisor and task
+die together, as on a lost host, because until 3.1.2 a supervisor reports a killed task as failed, which is
+never retried.
 """
 
 from __future__ import annotations
@@ -153,3 +154,7 @@ def _comms_class() -> Any:
     except ImportError:  # until 3.0.3
         from airflow.sdk.execution_time.task_runner import CommsDecoder
     return CommsDecoder
+
+
+if planned := os.environ.get("HARNESS_DIES"):
+    install(planned)

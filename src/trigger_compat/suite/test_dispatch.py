@@ -1,17 +1,14 @@
-"""Which path carries a trigger, ``dag.test()``, and what an import costs (clauses P1-P5)."""
+"""Which path carries a trigger, and ``dag.test()`` (clauses P1-P5)."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-
 import pytest
 
-from tests.integration.harness import Airflow, finish
 from trigger_compat import dispatch
+from trigger_compat.suite.harness import Airflow, finish
 
 
+@pytest.mark.own
 @pytest.mark.clause("P1")
 def test_the_path_is_the_one_chosen(airflow: Airflow, path: str) -> None:
     outcome = airflow.parent().run()
@@ -20,6 +17,7 @@ def test_the_path_is_the_one_chosen(airflow: Airflow, path: str) -> None:
     assert outcome.callback("success").paths == tuple(sorted({expected, *shared(expected)}))
 
 
+@pytest.mark.own
 @pytest.mark.clause("P1")
 def test_a_deferral_is_the_runners_unless_a_path_is_forced(airflow: Airflow, path: str) -> None:
     parent = airflow.parent(wait_for_completion=True, deferrable=True)
@@ -32,6 +30,7 @@ def test_a_deferral_is_the_runners_unless_a_path_is_forced(airflow: Airflow, pat
     assert outcome.callback("success").paths == tuple(sorted({expected, *shared(expected)}))
 
 
+@pytest.mark.own
 @pytest.mark.clause("P2")
 @pytest.mark.parametrize("wanted", [row.name for row in dispatch.PATHS])
 def test_the_argument_forces_a_path(airflow: Airflow, wanted: str) -> None:
@@ -48,6 +47,7 @@ def test_the_argument_forces_a_path(airflow: Airflow, wanted: str) -> None:
         assert outcome.failure.error == "PathUnavailable"
 
 
+@pytest.mark.own
 @pytest.mark.clause("P2")
 def test_an_unknown_path_is_refused(airflow: Airflow) -> None:
     outcome = airflow.parent(path="airflow4", retries=0).run()
@@ -83,23 +83,6 @@ def test_dag_test_reports_a_missing_dag(airflow: Airflow) -> None:
     assert outcome.children == ()
 
 
-def test_importing_the_package_imports_no_airflow() -> None:
-    assert not [name for name in loaded_by("import trigger_compat") if name.partition(".")[0] == "airflow"]
-
-
-def test_importing_the_operator_loads_no_more_models_than_a_dag_does() -> None:
-    dag = "from airflow.sdk import DAG, BaseOperator"
-    if dispatch.default_path() == "airflow2":
-        # Airflow 2 keeps these under airflow.models and loads every model with them.
-        dag = "from airflow.models import DAG, baseoperator, baseoperatorlink"
-    before = loaded_by(dag)
-    after = loaded_by(f"{dag}\nfrom trigger_compat import TriggerDagRunOperator")
-
-    assert "trigger_compat.operator" in after
-    assert not {name for name in after - before if name.startswith("airflow.models.")}
-    assert not {name for name in after - before if name.startswith("trigger_compat.paths.")}
-
-
 @pytest.fixture
 def dag_test(airflow: Airflow) -> None:
     if not airflow.honours("dag.test"):
@@ -109,12 +92,3 @@ def dag_test(airflow: Airflow) -> None:
 def shared(path: str) -> set[str]:
     """What a path loads with it."""
     return set() if path == "airflow2" else {"_task_sdk"}
-
-
-def loaded_by(source: str) -> set[str]:
-    """The modules a new interpreter has loaded after this source."""
-    script = f"{source}\nimport json, sys\nprint('MODULES', json.dumps(sorted(sys.modules)))"
-    command = [sys.executable, "-W", "ignore", "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    line = next(line for line in done.stdout.splitlines() if line.startswith("MODULES "))
-    return set(json.loads(line.removeprefix("MODULES ")))

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from tests.integration.harness import Airflow, Run, finish
+from trigger_compat.suite.harness import Airflow, Run, finish
 
 DAY = datetime(2024, 5, 5, tzinfo=timezone.utc)
 OTHER_DAY = datetime(2024, 6, 6, tzinfo=timezone.utc)

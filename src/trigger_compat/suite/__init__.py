@@ -1,0 +1,19 @@
+"""The contract as a test suite: every clause, on the installed Airflow, for any trigger operator.
+
+Each test names its clause (``docs/contract.md``) and runs a real parent task through the real task runner of
+the Airflow that is installed, with SQLite and, on 3.x, the real execution API in the same process::
+
+    pip install 'trigger-compat[suite]'
+    python -m trigger_compat.suite --operator upstream
+    python -m trigger_compat.suite --operator my_provider.operators:MyTrigger -k "W2 or X"
+
+``pytest --pyargs trigger_compat.suite --operator ...`` does the same inside a pytest run of one's own, as
+long as nothing imports Airflow before the suite has pointed it at a database of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+OPERATOR: Final = "trigger_compat:TriggerDagRunOperator"
+"""The operator under test unless another is asked for."""
