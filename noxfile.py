@@ -37,6 +37,7 @@ import tally
 from environments import FOLDER, PYPROJECT, TEST_REQUIREMENTS, airflow_python
 from trigger_compat import matrix
 from trigger_compat.errors import MatrixError
+from trigger_compat.suite import drift
 
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -112,6 +113,19 @@ def tests(session: nox.Session, airflow: str) -> None:
         session.run(python, "-m", "pytest", *paths, report, *session.posargs, external=True)
 
 
+@nox.session(default=False, venv_backend="none")
+def lineage(session: nox.Session) -> None:
+    """Run the tests of clause R6 where OpenLineage is installed, on the oldest and the newest release."""
+    _seal(session)
+    final = [row for row in MATRIX.defaults if not row.preview]
+    for row in (final[0], final[-1]):
+        with _counted(f"lineage({row.airflow})") as report:
+            python = str(airflow_python(session, row, ("apache-airflow-providers-openlineage",)))
+            session.env["AIRFLOW_HOME"] = str(FOLDER / f"airflow-{row.airflow}" / "home")
+            suite = "src/trigger_compat/suite/test_lineage.py"
+            session.run(python, "-m", "pytest", suite, report, *session.posargs, external=True)
+
+
 @nox.session(name="matrix", venv_backend="none")
 def run_matrix(session: nox.Session) -> None:
     """Run lint, types, unit and tests side by side. Arguments: [--all] [--airflow X ...] [--jobs N]."""
@@ -123,15 +137,55 @@ def run_matrix(session: nox.Session) -> None:
     if options.jobs < 1:
         session.error(f"--jobs {options.jobs}: give at least 1")
     rows = _rows(session, options.airflow) or (MATRIX.releases if options.all else MATRIX.defaults)
-    jobs = [fanout.Job(session=name) for name in ("lint", "unit", "types")]
+    jobs = [fanout.Job(session=name) for name in ("lint", "unit", "types", "lineage")]
     jobs += [fanout.Job(session=f"tests({row.airflow})", release=row.airflow, path=row.path) for row in rows]
     backend = ["--force-venv-backend", "virtualenv"] if session.venv_backend == "virtualenv" else []
     nox_itself = [sys.executable, str(ROOT / "noxfile.py"), *backend]
     fanout.run(jobs, lambda job: [*nox_itself, "--session", job.session], workers=options.jobs)
     fanout.summarise(jobs)
     COUNTS.extend(job.counts for job in jobs)
-    if bad := [job.session for job in jobs if job.code]:
+    if bad := [job.session for job in jobs if job.failed]:
         session.error(f"failed: {', '.join(bad)}")
+
+
+@nox.session(default=False, venv_backend="none")
+def conformance(session: nox.Session) -> None:
+    """Hold any trigger operator against the contract and print where it drifts.
+
+    Arguments: [--operator MODULE:CLASS] [--airflow X ...] [--with REQUIREMENT ...] [--jobs N] [--check].
+    """
+    parser = _parser(session)
+    parser.add_argument("--operator", default="upstream")
+    parser.add_argument("--airflow", nargs="+", default=[])
+    parser.add_argument("--with", nargs="+", default=[], dest="extra", metavar="REQUIREMENT")
+    parser.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, 2))
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args(session.posargs)
+    _seal(session)
+    rows = _rows(session, options.airflow) or MATRIX.defaults
+    pythons = {row.airflow: str(airflow_python(session, row, options.extra, dated=False)) for row in rows}
+    findings = {row.airflow: FOLDER / "conformance" / f"{row.airflow}.json" for row in rows}
+
+    def command(job: fanout.Job) -> list[str]:
+        suite = [pythons[job.release], "-m", "trigger_compat.suite", "--operator", options.operator]
+        findings[job.release].unlink(missing_ok=True)
+        report = ["--findings", str(findings[job.release]), f"--junit-xml={job.results}"]
+        return [*suite, *report, "-q", "--tb=short"]
+
+    # That tests fail is a finding; that they could not run is not.
+    jobs = [
+        fanout.Job(session=f"conformance({row.airflow})", release=row.airflow, fine=(0, 1)) for row in rows
+    ]
+    fanout.run(jobs, command, workers=options.jobs)
+    if bad := [job.session for job in jobs if job.failed]:
+        session.error(f"could not run: {', '.join(bad)}")
+    table = drift.load(list(findings.values()))
+    for name, text in (("drift.md", drift.as_markdown(table)), ("drift.json", drift.as_json(table))):
+        (FOLDER / "conformance" / name).write_text(text + "\n", encoding="utf-8")
+    print(drift.as_table(table))
+    print(f"written: {(FOLDER / 'conformance' / 'drift.md').relative_to(ROOT)} and drift.json beside it")
+    if options.check and any(job.code for job in jobs):
+        session.error(f"{options.operator} does not keep the contract on every release")
 
 
 @nox.session(default=False)

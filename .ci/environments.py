@@ -75,9 +75,18 @@ def python_of(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def airflow_python(session: nox.Session, row: Release) -> Path:
-    """Return the interpreter of a release's environment, built if there is none or it is out of date."""
-    folder = FOLDER / f"airflow-{row.airflow}"
+def airflow_python(
+    session: nox.Session, row: Release, extra: Sequence[str] = (), *, dated: bool = True
+) -> Path:
+    """Return the interpreter of a release's environment, built if there is none or it is out of date.
+
+    :param extra: requirements besides, e.g. another provider: in an environment of its own.
+    :param dated: whether those are as of the resolve date too, or the newest, as a user might add them.
+    """
+    name = f"airflow-{row.airflow}"
+    if extra:
+        name += "-with-" + hashlib.sha256(json.dumps([sorted(extra), dated]).encode()).hexdigest()[:8]
+    folder = FOLDER / name
     stamp = folder / "stamp"
     resolved = folder / "resolved.txt"
     installer = _installer(session)
@@ -87,6 +96,9 @@ def airflow_python(session: nox.Session, row: Release) -> Path:
         *installer.prepare(folder),
         [*install, *installer.before(row.resolve.isoformat()), *matrix.load().requirements(row)],
     ]
+    if extra:
+        before = installer.before(row.resolve.isoformat()) if dated else []
+        airflow.append([*install, *before, f"apache-airflow=={row.airflow}", *extra])
     tools = [
         [*install, *beside, "--requirement", str(STACK_REQUIREMENTS), *TEST_REQUIREMENTS, *STUBS],
         [*install, "--no-deps", "--editable", str(ROOT)],

@@ -36,11 +36,17 @@ class Job:
     session: str
     release: str = "-"
     path: str = "-"
+    fine: tuple[int, ...] = (0,)
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     seconds: float = 0.0
     code: int | None = None
     counts: Counts = field(default_factory=Counts)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has ended, with a code that is not fine."""
+        return self.code is not None and self.code not in self.fine
 
     @property
     def log(self) -> Path:
@@ -155,7 +161,7 @@ def _display(jobs: Sequence[Job]) -> Iterator[Show]:
 def _say(console: Console, job: Job, text: str, at: float | None = None) -> None:
     when = "" if at is None else f"{at:5.0f} s  "
     console.print(f"{when}{job.session}: {text}", markup=False, highlight=False, soft_wrap=True)
-    if job.code:
+    if job.failed:
         tail = job.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LINES_SHOWN:]
         for line in (f"--- last lines of {job.log.relative_to(ROOT)}", *tail, "---"):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -164,7 +170,7 @@ def _say(console: Console, job: Job, text: str, at: float | None = None) -> None
 def _verdict(job: Job) -> str:
     counts = job.counts
     tests = f", {closing_line([counts])}" if job.results.is_file() else ""
-    return f"{'failed' if job.code else 'ok'}{tests} in {job.seconds:.0f} s"
+    return f"{'failed' if job.failed else 'ok'}{tests} in {job.seconds:.0f} s"
 
 
 def _progress(jobs: Sequence[Job]) -> Table:

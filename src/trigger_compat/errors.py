@@ -39,3 +39,9 @@ class PathUnavailable(TriggerCompatError):
     """The path asked for is unknown, or the running Airflow cannot carry it (clause P2)."""
 
     exit_code = 6
+
+
+class FindingsError(TriggerCompatError):
+    """A file of findings, or a set of them, makes no drift table; one line: file, problem, remedy."""
+
+    exit_code = 11

@@ -574,6 +574,7 @@ class Border:
         path = "trigger_compat.paths.airflow2"
         monkeypatch.setattr(f"{path}.trigger_dag", self._trigger_dag)
         monkeypatch.setattr(f"{path}.create_session", self._session)
+        monkeypatch.setattr(f"{path}.DagModel", SimpleNamespace(get_current=lambda *_: None))
         monkeypatch.setattr(f"{path}.SerializedDagModel", SimpleNamespace(get_dag=lambda *_, **__: None))
         monkeypatch.setattr(f"{path}.clear_task_instances", self._clear)
 

@@ -16,7 +16,7 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
-from trigger_compat._airflow import AirflowFailException
+from trigger_compat._airflow import AirflowException, AirflowFailException
 from trigger_compat.links import RUN_ID_XCOM
 from trigger_compat.paths import task_instance
 from trigger_compat.wait import PassingFailure
@@ -72,6 +72,11 @@ def submit(operator: TriggerDagRunOperator, request: TriggerRequest, context: Co
 
 def _create(request: TriggerRequest, date: datetime) -> str | None:
     """Create the run; return the id of the run that is in the way, if there is one."""
+    dag: Any = DagModel.get_current(request.dag_id)  # None for an unknown dag, though its annotation says not
+    if dag and dag.has_import_errors:
+        # Airflow 2 would queue a run of what it parsed last; every 3.x refuses, and nothing could run it.
+        msg = f"Cannot trigger dag {request.dag_id!r}, run {request.run_id!r}: the dag has import errors"
+        raise AirflowException(msg)
     try:
         trigger_dag(
             dag_id=request.dag_id,

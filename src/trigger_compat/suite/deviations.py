@@ -37,10 +37,8 @@ def expect(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     """Make the tests of declared deviations strict expected failures."""
     honoured = config.stash.setdefault(HONOURED, set())
     for item in items:
-        if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
-            continue
-        asked = item.callspec.params.get("path")
-        if not isinstance(asked, str):
+        asked = getattr(getattr(item, "callspec", None), "params", {}).get("path")
+        if asked is None:
             continue
         defers = item.get_closest_marker("defers") is not None
         path = dispatch.path_name(None if asked == "default" else asked, defers=defers)

@@ -81,6 +81,23 @@ def test_mapped_parents_have_a_child_each(airflow: Airflow) -> None:
 
 
 @pytest.mark.clause("C2")
+def test_a_hundred_mapped_parents_have_a_hundred_children(stack: Airflow) -> None:
+    """With the default path alone: the run ids are chosen before a path is."""
+    stack.reset()
+    parent = stack.parent(expand={"conf": [{"n": n} for n in range(100)]})
+    outcomes = []
+    for first in range(0, 100, 4):
+        running = [parent.start(map_index=first + n) for n in range(4)]
+        outcomes += [each.finish_with(None) for each in running]
+
+    run_ids: list[str] = [outcome.xcoms["trigger_run_id"] for outcome in outcomes]
+    assert {outcome.state for outcome in outcomes} == {"success"}
+    assert len(set(run_ids)) == 100
+    conf = {child.run_id: child.conf["n"] for child in stack.children()}
+    assert [conf[run_id] for run_id in run_ids] == list(range(100))
+
+
+@pytest.mark.clause("C2")
 def test_any_argument_can_be_mapped(airflow: Airflow) -> None:
     parent = airflow.parent(durable=True, expand={"trigger_dag_id": ["child", "other_child"]})
     outcomes = [parent.run(map_index=index) for index in range(2)]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import Any
 
 import pytest
 
-from trigger_compat.suite.harness import Airflow, Run, finish
+from trigger_compat.suite.harness import NO_DATE, Airflow, Mailbox, Run, finish
 
 DAY = datetime(2024, 5, 5, tzinfo=timezone.utc)
 OTHER_DAY = datetime(2024, 6, 6, tzinfo=timezone.utc)
@@ -72,6 +73,34 @@ def test_reset_clears_that_run_and_no_other(airflow: Airflow) -> None:
 
 
 @pytest.mark.clause("T3")
+def test_reset_of_one_run_among_several_of_the_same_date(airflow: Airflow) -> None:
+    if not airflow.honours("no logical date"):
+        pytest.skip("Airflow 2 has no two runs of a dag with the same date")
+    before = [Run(run_id, logical_date=NO_DATE) for run_id in ("mine", "another", "a-third")]
+    outcome = airflow.parent(trigger_run_id="mine", reset_dag_run=True, before=before).run()
+
+    assert outcome.state == "success"
+    cleared = {child.run_id: (child.state, child.clear_number) for child in outcome.children}
+    assert cleared == {"mine": ("queued", 1), "another": ("success", 0), "a-third": ("success", 0)}
+
+
+@pytest.mark.clause("T1")
+@pytest.mark.clause("T3")
+@pytest.mark.parametrize("exists", [{}, {"reset_dag_run": True}], ids=["plain", "reset"])
+def test_a_run_that_only_shares_the_date_is_left_alone(airflow: Airflow, exists: dict[str, Any]) -> None:
+    before = [Run("another", logical_date=DAY)]
+    parent = airflow.parent(trigger_run_id="mine", logical_date=DAY, retries=0, before=before, **exists)
+    outcome = parent.run()
+
+    assert outcome.state == "failed"
+    assert (outcome.child.run_id, outcome.child.state, outcome.child.clear_number) == (
+        "another",
+        "success",
+        0,
+    )
+
+
+@pytest.mark.clause("T3")
 def test_reset_waits_for_the_cleared_run(airflow: Airflow) -> None:
     before = [Run("mine", state="success")]
     parent = airflow.parent(
@@ -108,6 +137,26 @@ def test_a_missing_dag_fails_like_any_error(airflow: Airflow) -> None:
     assert outcome.kinds == ("retry",)
     assert "no_such_dag" in outcome.failure.text
     assert [event.kind for event in outcome.listeners] == ["running", "failed"]
+    assert outcome.children == ()
+
+
+@pytest.mark.clause("T5", aspect="mail")
+def test_the_mail_about_a_missing_dag_names_it(airflow: Airflow, mailbox: Mailbox) -> None:
+    airflow.parent(trigger_dag_id="no_such_dag", email="ops@example.com", email_on_retry=True).run()
+
+    assert len(mailbox.bodies) == 1
+    assert "no_such_dag" in mailbox.bodies[0]
+
+
+@pytest.mark.clause("T5")
+def test_a_dag_that_no_longer_imports_fails_like_any_error(airflow: Airflow) -> None:
+    parent = airflow.parent()
+    airflow.break_dag("child")
+    outcome = parent.run()
+
+    assert outcome.state == "up_for_retry"
+    assert outcome.kinds == ("retry",)
+    assert "child" in outcome.failure.text
     assert outcome.children == ()
 
 

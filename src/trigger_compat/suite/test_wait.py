@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from trigger_compat.suite.harness import Airflow, Try, delete, finish
+from trigger_compat.suite.harness import Airflow, Code, Mailbox, Try, delete, finish
 
 
 @pytest.mark.clause("W1")
@@ -47,6 +48,28 @@ def test_callbacks_and_listeners_get_the_real_error(airflow: Airflow, retries: i
     for seen in (outcome.callback(callback), outcome.failure):
         assert seen.error == "AirflowException"
         assert seen.text == "child failed with failed state failed"
+
+
+@pytest.mark.clause("W2", aspect="mail")
+@pytest.mark.parametrize("retries", [0, 1])
+def test_the_mail_is_about_the_real_error(airflow: Airflow, mailbox: Mailbox, retries: int) -> None:
+    addressed: dict[str, Any] = {"email": "ops@example.com", "email_on_failure": True, "email_on_retry": True}
+    airflow.parent(wait_for_completion=True, retries=retries, **addressed).run(finish("failed"))
+
+    assert len(mailbox.bodies) == 1
+    assert "child failed with failed state failed" in mailbox.bodies[0]
+
+
+@pytest.mark.clause("W2")
+def test_a_retry_policy_sees_the_real_error(airflow: Airflow) -> None:
+    if not airflow.honours("retry_policy"):
+        pytest.skip("there is no retry_policy before Airflow 3.3")
+    policy = Code("policy.no_retry_after('airflow.sdk.exceptions.AirflowException')")
+    parent = airflow.parent(wait_for_completion=True, retries=2, retry_policy=policy)
+    outcome = parent.run(finish("failed"))
+
+    assert outcome.state == "failed"
+    assert outcome.kinds == ("failure",)
 
 
 @pytest.mark.clause("W2")

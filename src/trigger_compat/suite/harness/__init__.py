@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trigger_compat.suite.harness.mailbox import Mailbox
-from trigger_compat.suite.harness.model import Callback, ChildRun, Code, Outcome, Run
+from trigger_compat.suite.harness.model import NO_DATE, Callback, ChildRun, Code, Outcome, Run
 from trigger_compat.suite.harness.process import HarnessError
 from trigger_compat.suite.harness.stack import (
     AIRFLOW,
@@ -19,6 +19,7 @@ from trigger_compat.suite.harness.stack import (
 
 __all__ = [
     "AIRFLOW",
+    "NO_DATE",
     "Airflow",
     "Callback",
     "ChildRun",

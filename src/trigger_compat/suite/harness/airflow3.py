@@ -7,7 +7,10 @@ the real ones.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
+import importlib
+import importlib.util
 import inspect
 import json
 import os
@@ -19,6 +22,16 @@ from typing import Any
 
 from trigger_compat.suite.harness.backend import AfterTrigger, Files
 from trigger_compat.suite.harness.process import HarnessError, Outage, Report
+
+USED_BY_EVERY_TRY = (
+    "a2wsgi",
+    "airflow.sdk.definitions.asset.metadata",
+    "airflow.sdk.execution_time.request_handlers",
+    "airflow.sdk.execution_time.supervisor",
+    "encodings.idna",
+    "jinja2.ext",
+)
+"""Modules that are imported before a fork rather than after each one; not every release has them all."""
 
 
 class Airflow3:
@@ -92,6 +105,9 @@ class Airflow3:
         from airflow import settings
 
         self._api  # noqa: B018  # built on first access
+        for module in USED_BY_EVERY_TRY:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(module)
         settings.engine.dispose()
 
     def _client(self, task_instance_id: Any, requests: Path, after_trigger: AfterTrigger = "go on") -> Any:
@@ -117,6 +133,9 @@ class Airflow3:
             from airflow.executors.workloads import TaskInstance as TaskInstanceDTO
         # It may notice the end of its task only at the next heartbeat, and the option takes whole seconds.
         supervising.MIN_HEARTBEAT_INTERVAL = 0.1
+        # By default the API's own log is drawn for a terminal; one traceback in colour takes seconds.
+        plain = [structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
+        structlog.configure(processors=plain)
         with files.log.open("a", buffering=1) as log:
             logger = structlog.wrap_logger(
                 structlog.PrintLogger(log),
@@ -155,6 +174,8 @@ class Airflow3:
             return hasattr(comms, "GetDag")  # from 3.2
         if feature == "store":
             return hasattr(comms, "GetTaskStateStore")  # from 3.3
+        if feature == "retry_policy":
+            return importlib.util.find_spec("airflow.sdk.definitions.retry_policy") is not None  # from 3.3
         if feature == "dag.test":
             from airflow.sdk import DAG
 

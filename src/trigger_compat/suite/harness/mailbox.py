@@ -6,6 +6,7 @@ import contextlib
 import email
 import email.policy
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,19 +18,17 @@ from aiosmtpd.controller import Controller
 class Mailbox:
     """What has arrived, and the settings that make Airflow send it here."""
 
-    port: int = 0
+    port: int
     bodies: list[str] = field(default_factory=list)
 
     @classmethod
     @contextlib.contextmanager
     def open(cls) -> Iterator[Mailbox]:
         """Serve until the end of the ``with`` block, on a port that is free."""
-        mailbox = cls()
-        controller = Controller(mailbox, hostname="127.0.0.1", port=0)
+        mailbox = cls(port=_free_port())
+        controller = Controller(mailbox, hostname="127.0.0.1", port=mailbox.port)
         controller.start()
         try:
-            server: Any = controller.server
-            mailbox.port = server.sockets[0].getsockname()[1]
             yield mailbox
         finally:
             controller.stop()
@@ -57,3 +56,10 @@ class Mailbox:
         body = message.get_body(("html", "plain"))
         self.bodies.append(body.get_content() if body else "")
         return "250 OK"
+
+
+def _free_port() -> int:
+    """Return a port that nobody uses; the server cannot be asked to choose one itself."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 
@@ -16,6 +16,10 @@ class Code:
 
     def __repr__(self) -> str:
         return self.text
+
+
+NO_DATE = datetime(1, 1, 1, tzinfo=timezone.utc)
+"""The logical date of a run that has none."""
 
 
 @dataclass(frozen=True)

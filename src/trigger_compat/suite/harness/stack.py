@@ -31,7 +31,7 @@ import pytest
 from trigger_compat.suite import OPERATOR
 from trigger_compat.suite.harness import database
 from trigger_compat.suite.harness.backend import AfterTrigger, Backend, Files
-from trigger_compat.suite.harness.model import Callback, ChildRun, Event, Outcome, Run
+from trigger_compat.suite.harness.model import NO_DATE, Callback, ChildRun, Event, Outcome, Run
 from trigger_compat.suite.harness.process import LIMIT, Forked, HarnessError, Report
 
 HERE = Path(__file__).resolve().parent.parent
@@ -42,6 +42,8 @@ UPSTREAM = (
     "airflow.operators.trigger_dagrun:TriggerDagRunOperator",
 )
 RUN_ID = "the-parent"
+CASE_IMPORTS = "import datetime\n\nfrom trigger_compat.suite.harness import policy\n\n"
+"""What a test's ``Code`` can use."""
 ACTIVE = ("queued", "running")
 
 
@@ -103,6 +105,7 @@ class Airflow:
         from airflow import settings
 
         settings.initialize()
+        database.hurry(settings)
         self.home = home
         self.operator = operator
         self.version = AIRFLOW
@@ -165,7 +168,7 @@ class Airflow:
             "NATIVE": native,
         }
         source = "".join(f"{name} = {value!r}\n" for name, value in case.items())
-        (self.home / "case.py").write_text("import datetime\n\n" + source)
+        (self.home / "case.py").write_text(CASE_IMPORTS + source)
         (self.home / "events.jsonl").write_text("")
         self.backend.store(DAGS / "parent.py")
         with database.open_session() as session:
@@ -198,7 +201,7 @@ class Airflow:
 
     def add_run(self, run: Run, session: Any) -> None:
         """Create a run of a child dag in the given state."""
-        date = run.logical_date or datetime.now(timezone.utc)
+        date = None if run.logical_date is NO_DATE else run.logical_date or datetime.now(timezone.utc)
         self.backend.create_run(run.dag_id, run.run_id, conf={}, logical_date=date, session=session)
         database.dag_run(session, run.dag_id, run.run_id).state = run.state
 
@@ -269,6 +272,13 @@ class Airflow:
         with database.open_session() as session:
             run = database.dag_run(session, child.dag_id, child.run_id)
             run.state = state
+
+    def break_dag(self, dag_id: str) -> None:
+        """Do what the dag processor does when the file of a dag no longer imports."""
+        from airflow.models.dag import DagModel
+
+        with database.open_session() as session:
+            session.get(DagModel, dag_id).has_import_errors = True
 
     def delete(self, child: ChildRun) -> None:
         """Delete a child run."""
