@@ -79,7 +79,7 @@ def path_name(forced: str | None, *, defers: bool, of: Release | None = None) ->
 
     A deferral is by default the runner's on every 3.x. Raise PathUnavailable for an unfit path.
     """
-    default = default_path(of)
+    default = default_path(of) if of else default_path()  # the cached call of the operator: it warns once
     source = "path" if forced else FORCING_VARIABLE
     wanted = forced or os.environ.get(FORCING_VARIABLE)
     if not wanted:

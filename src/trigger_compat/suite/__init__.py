@@ -13,7 +13,11 @@ long as nothing imports Airflow before the suite has pointed it at a database of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 OPERATOR: Final = "trigger_compat:TriggerDagRunOperator"
 """The operator under test unless another is asked for."""
+
+CLAUSES: Final[Mapping[str, int]] = {"C": 4, "R": 6, "T": 8, "W": 7, "D": 4, "X": 12, "P": 5}
+"""How many clauses the contract has of each kind, in its order."""

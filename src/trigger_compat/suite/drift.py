@@ -17,10 +17,10 @@ from typing import Any, Final
 from packaging.version import Version
 
 from trigger_compat.errors import FindingsError
+from trigger_compat.suite import CLAUSES
 
 SCHEMA: Final = 1
-KINDS: Final = "CRTWDXP"
-"""Kinds of clauses, in the order of the contract."""
+KINDS: Final = tuple(CLAUSES)
 WIDTH: Final = 34
 """Widest cell of the terminal table, in characters."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import pytest
 
 from trigger_compat import dispatch
-from trigger_compat.suite.harness import Airflow, finish
+from trigger_compat.suite.harness import Airflow, HarnessError, finish
 
 
 @pytest.mark.own
@@ -55,6 +57,65 @@ def test_an_unknown_path_is_refused(airflow: Airflow) -> None:
     assert outcome.state == "failed"
     assert outcome.children == ()
     assert "airflow4" in outcome.failure.text
+
+
+@pytest.fixture
+def pretend(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[dispatch.Release], None]]:
+    """Make the dispatch take the installed Airflow for another release."""
+    caches = (dispatch.within, dispatch.default_path)
+
+    def to_be(release: dispatch.Release) -> None:
+        monkeypatch.setattr(dispatch, "release", lambda: release)
+        for cached in caches:
+            cached.cache_clear()
+
+    yield to_be
+    monkeypatch.undo()
+    for cached in caches:
+        cached.cache_clear()
+
+
+@pytest.mark.own
+@pytest.mark.clause("P3")
+def test_an_airflow_that_is_too_old_is_refused_when_the_dag_is_parsed(
+    airflow: Airflow, pretend: Callable[[dispatch.Release], None]
+) -> None:
+    pretend((2, 10, 5))
+    with pytest.raises(HarnessError, match=r"needs Airflow 2\.11 or newer, found 2\.10\.5"):
+        airflow.parent()
+
+
+@pytest.mark.own
+@pytest.mark.clause("P3")
+def test_an_airflow_that_is_newer_than_known_takes_the_newest_path(
+    airflow: Airflow, pretend: Callable[[dispatch.Release], None]
+) -> None:
+    if airflow.version.startswith("2."):
+        pytest.skip("no newer Airflow is like Airflow 2")
+    pretend((3, 99, 0))
+    with pytest.warns(UserWarning, match=r"knows Airflow up to 3\.\d+, found 3\.99\.0") as warned:
+        parent = airflow.parent(path="accessor")
+
+    assert len(warned) == 1
+    outcome = parent.run()
+    assert outcome.state == "success"
+    assert outcome.callback("success").paths == ("_task_sdk", "accessor")
+
+
+@pytest.mark.own
+@pytest.mark.clause("P4")
+@pytest.mark.parametrize("wanted", ["exception", "accessor"])
+def test_either_path_makes_one_call_and_the_same(airflow: Airflow, wanted: str) -> None:
+    """The accessor triggers where the runner does, as the same task, and asks for nothing else."""
+    if airflow.version.startswith("2."):
+        pytest.skip("there is one path on Airflow 2, and no execution API")
+    outcome = airflow.parent(path=wanted).run()
+
+    assert outcome.state == "success"
+    about_runs = [request for request in outcome.requests if "/dag-runs/" in request]
+    assert about_runs == [f"POST /dag-runs/child/{outcome.child.run_id}"]
+    others = {request.split("/")[1] for request in outcome.requests} - {"dag-runs"}
+    assert others == {"task-instances", "xcoms"}
 
 
 @pytest.mark.clause("P5")

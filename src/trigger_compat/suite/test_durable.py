@@ -1,4 +1,4 @@
-"""``durable=True``: a parent that dies finds its child again (clauses X1-X5, X7, X9-X12)."""
+"""``durable=True``: a parent that dies finds its child again (clauses X1-X12)."""
 
 from __future__ import annotations
 
@@ -182,6 +182,22 @@ def test_a_retry_after_a_clear_goes_back_to_the_new_child(airflow: Airflow) -> N
     assert again.xcoms["trigger_run_id"] == lost.children[1].run_id
 
 
+@pytest.mark.clause("X6")
+def test_overlapping_tries_have_one_child(airflow: Airflow) -> None:
+    """The scheduler gives a try up that still runs, and starts the next one beside it."""
+    parent = airflow.parent(wait_for_completion=True, durable=True, retries=2)
+    first = parent.start()
+    child = first.child()
+    first.looked()
+    parent.heal()
+    second = parent.retry(finish_once_waited_for(airflow, "success"))
+
+    assert second.state == "success"
+    assert second.child.run_id == child.run_id
+    assert second.child.clear_number == 0
+    first.kill_host()
+
+
 @pytest.mark.clause("X7")
 def test_a_child_that_nobody_waits_for_is_triggered_once(airflow: Airflow) -> None:
     parent = airflow.parent(durable=True)
@@ -191,6 +207,14 @@ def test_a_child_that_nobody_waits_for_is_triggered_once(airflow: Airflow) -> No
     assert second.state == "success"
     assert second.child.clear_number == 0
     assert second.xcoms["trigger_run_id"] == second.child.run_id
+
+
+@pytest.mark.clause("X8")
+def test_the_child_of_a_parent_has_the_same_run_id_on_every_airflow(airflow: Airflow) -> None:
+    """What a retry under another Airflow looks for is what this one has triggered."""
+    outcome = airflow.parent(durable=True).run()
+
+    assert outcome.child.run_id == "durable__parent.trigger__e1g1__78be688116f7da3237b1"
 
 
 @pytest.mark.clause("X9")

@@ -1,4 +1,4 @@
-"""A parent that waits for its child in its own process (clauses W1-W5)."""
+"""A parent that waits for its child in its own process (clauses W1-W7)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from trigger_compat import dispatch
+from trigger_compat.suite import OPERATOR
 from trigger_compat.suite.harness import Airflow, Code, Mailbox, Try, delete, finish
 
 
@@ -144,3 +146,19 @@ def test_a_short_outage_does_not_end_the_wait(airflow: Airflow) -> None:
 
     assert outcome.state == "success"
     assert outcome.log.count("Cannot look at dag run") == 1
+
+
+@pytest.mark.clause("W6")
+def test_a_short_child_is_noticed_long_before_the_poke_interval(airflow: Airflow, path: str) -> None:
+    if airflow.operator == OPERATOR and dispatch.path_name(None, defers=False) == "exception":
+        pytest.skip("the task runner waits there, by the poke_interval alone")
+
+    def ends_soon(running: Try) -> None:
+        child = running.child()
+        running.stays(1.0)
+        airflow.set_state(child, "success")
+        running.ends(30.0)
+
+    outcome = airflow.parent(wait_for_completion=True, poke_interval=60).run(ends_soon)
+
+    assert outcome.state == "success"
