@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from trigger_compat.errors import FindingsError
-from trigger_compat.suite import drift
+from trigger_compat.suite import CLAUSES, drift
 
 
 def finding(clause: str, title: str, verdict: str, observed: str = "") -> dict[str, Any]:
@@ -136,3 +137,12 @@ def test_bad_findings_are_one_line_and_a_code_of_their_own(
 def test_two_files_about_one_release_are_refused(files: list[Path]) -> None:
     with pytest.raises(FindingsError, match=r"about Airflow 3\.0\.6; give one"):
         drift.load([*files, files[1]])
+
+
+def test_the_clauses_are_those_of_the_contract() -> None:
+    contract = (Path(__file__).parents[2] / "docs" / "contract.md").read_text(encoding="utf-8")
+    written = re.findall(r"^- ([CRTWDXP])(\d+) ", contract, flags=re.MULTILINE)
+
+    assert len(written) == len(set(written))
+    for kind, count in CLAUSES.items():
+        assert [int(number) for letter, number in written if letter == kind] == list(range(1, count + 1))
