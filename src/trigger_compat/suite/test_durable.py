@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
 
 import pytest
 
 from trigger_compat.suite.harness import Airflow, Outcome, Parent, Run, Try, finish, kill_task
+
+DAY = datetime(2024, 5, 5, tzinfo=timezone.utc)
 
 
 def finish_once_waited_for(airflow: Airflow, state: str) -> Callable[[Try], None]:
@@ -272,11 +276,11 @@ def test_without_durable_nothing_is_stored_or_looked_up(airflow: Airflow) -> Non
 
 
 @pytest.mark.clause("X12")
-def test_a_foreign_run_is_not_adopted(airflow: Airflow) -> None:
-    before = [Run("mine", state="running")]
-    parent = airflow.parent(
-        wait_for_completion=True, durable=True, trigger_run_id="mine", retries=2, before=before
-    )
+@pytest.mark.parametrize("pinned", [{"trigger_run_id": "mine"}, {"logical_date": DAY}], ids=["id", "date"])
+def test_a_foreign_run_is_not_adopted(airflow: Airflow, pinned: dict[str, Any]) -> None:
+    run_id = pinned.get("trigger_run_id", f"manual__{DAY.isoformat()}")
+    before = [Run(run_id, state="running", logical_date=DAY)]
+    parent = airflow.parent(wait_for_completion=True, durable=True, retries=2, before=before, **pinned)
     outcome = parent.run(lambda running: running.ends(15.0))
 
     assert outcome.state == "failed"

@@ -35,7 +35,46 @@ def test_a_bad_run_id_creates_no_run(airflow: Airflow, run_id: str) -> None:
     assert outcome.children == ()
     assert outcome.state == "failed"
     assert "trigger_run_id" in outcome.failure.text
+    assert len(outcome.failure.text) < 300
     assert not [request for request in outcome.requests if "/dag-runs/" in request]
+
+
+@pytest.mark.clause("R1")
+@pytest.mark.parametrize("run_id", ["a/b", "a?b", "a#b", "a%2fb", "a\\b", "a\nb", ""], ids=ascii)
+def test_what_is_unsafe_in_a_path_is_refused_whatever_the_pattern(
+    airflow: Airflow, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__SCHEDULER__ALLOWED_RUN_ID_PATTERN", "(?s).*")
+    outcome = airflow.parent(trigger_run_id=run_id, retries=0).run()
+
+    assert outcome.children == ()
+    assert outcome.state == "failed"
+    assert "trigger_run_id" in outcome.failure.text
+
+
+@pytest.mark.clause("R1")
+@pytest.mark.parametrize(("run_id", "state"), [("team-one", "success"), ("other", "failed")])
+def test_the_pattern_of_this_airflow_counts(
+    airflow: Airflow, run_id: str, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__SCHEDULER__ALLOWED_RUN_ID_PATTERN", "^(team-[a-z]+|the-parent)$")
+    outcome = airflow.parent(trigger_run_id=run_id, retries=0).run()
+
+    assert outcome.state == state
+    assert len(outcome.children) == (state == "success")
+    assert state == "success" or "trigger_run_id" in outcome.failure.text
+
+
+@pytest.mark.clause("C2")
+@pytest.mark.clause("R1")
+def test_a_run_id_that_renders_to_a_number_is_its_text(airflow: Airflow) -> None:
+    parent = airflow.parent(
+        trigger_run_id="{{ dag_run.conf['n'] }}", native=True, conf_of_parent={"n": 20260131}
+    )
+    outcome = parent.run()
+
+    assert outcome.state == "success"
+    assert outcome.child.run_id == "20260131"
 
 
 @pytest.mark.clause("R1")
@@ -78,6 +117,25 @@ def test_conf_is_a_mapping_or_its_json(airflow: Airflow, conf: Any) -> None:
 
     assert outcome.state == "success"
     assert outcome.child.conf == {"a": {"b": [1, True, None]}}
+
+
+@pytest.mark.clause("R2")
+def test_conf_is_what_json_makes_of_it(airflow: Airflow) -> None:
+    """Airflow 2 stores Python objects, Airflow 3 stores JSON: the child sees the same."""
+    outcome = airflow.parent(conf={"a": (2, (3, None))}).run()
+
+    assert outcome.state == "success"
+    assert outcome.child.conf == {"a": [2, [3, None]]}
+
+
+@pytest.mark.clause("R2")
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_conf_holds_no_number_that_json_lacks(airflow: Airflow, number: str) -> None:
+    outcome = airflow.parent(conf=f'{{"a": [{number}]}}', retries=0).run()
+
+    assert outcome.children == ()
+    assert outcome.state == "failed"
+    assert "conf" in outcome.failure.text
 
 
 @pytest.mark.clause("R2")
@@ -163,6 +221,15 @@ def test_a_note_is_stored_or_warned_about(airflow: Airflow) -> None:
     else:
         assert outcome.child.note is None
         assert "note is honoured by Airflow" in outcome.log
+
+
+@pytest.mark.clause("T1")
+def test_a_note_that_is_too_long_is_refused(airflow: Airflow) -> None:
+    outcome = airflow.parent(note="x" * 1001, retries=0).run()
+
+    assert outcome.children == ()
+    assert outcome.state == "failed"
+    assert "note" in outcome.failure.text
 
 
 @pytest.mark.clause("R4")

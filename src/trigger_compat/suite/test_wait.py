@@ -29,6 +29,23 @@ def test_any_state_can_be_allowed(airflow: Airflow) -> None:
     assert outcome.state == "success"
 
 
+@pytest.mark.clause("W1")
+@pytest.mark.clause("R4")
+def test_states_may_be_airflows_own(airflow: Airflow) -> None:
+    allowed, failed = Code("[DagRunState.FAILED]"), Code("[DagRunState.SUCCESS]")
+    parent = airflow.parent(wait_for_completion=True, allowed_states=allowed, failed_states=failed)
+    outcome = parent.run(finish("failed"))
+
+    assert outcome.state == "success"
+
+
+@pytest.mark.clause("W1")
+def test_no_allowed_states_are_the_default(airflow: Airflow) -> None:
+    outcome = airflow.parent(wait_for_completion=True, allowed_states=[]).run(finish("success"))
+
+    assert outcome.state == "success"
+
+
 @pytest.mark.clause("W2", aspect="retries")
 def test_a_failed_child_is_retried(airflow: Airflow) -> None:
     parent = airflow.parent(wait_for_completion=True)

@@ -42,7 +42,13 @@ UPSTREAM = (
     "airflow.operators.trigger_dagrun:TriggerDagRunOperator",
 )
 RUN_ID = "the-parent"
-CASE_IMPORTS = "import datetime\n\nfrom trigger_compat.suite.harness import policy\n\n"
+CASE_IMPORTS = """\
+import datetime
+
+from airflow.utils.state import DagRunState
+from trigger_compat.suite.harness import policy
+
+"""
 """What a test's ``Code`` can use."""
 ACTIVE = ("queued", "running")
 
