@@ -158,6 +158,7 @@ def test_conf_must_be_an_object(airflow: Airflow, conf: str) -> None:
     assert outcome.children == ()
     assert outcome.state == "failed"
     assert "conf" in outcome.failure.text
+    assert "\n" not in outcome.failure.text
 
 
 @pytest.mark.clause("R3")

@@ -183,6 +183,8 @@ class Airflow3:
         return feature == "no logical date"
 
     def records(self) -> list[Any]:
+        if not self.honours("store"):
+            return []
         from airflow.models.task_state_store import TaskStateStoreModel
         from airflow.utils.session import create_session
         from sqlalchemy import select

@@ -261,6 +261,11 @@ class Airflow:
             clear_number=run.clear_number,
         )
 
+    @property
+    def has_api(self) -> bool:
+        """Whether tasks talk to an execution API, which Airflow 3 brought, or to the database."""
+        return not self.version.startswith("2.")
+
     def honours(self, feature: str) -> bool:
         """Whether the installed Airflow can do this at all: see ``Backend.honours``."""
         return self.backend.honours(feature)
