@@ -287,7 +287,9 @@ def build_request(
         logical_date=at,
         run_after=after,
         note=values.note("note", note),
-        reset=reset_dag_run,
+        # A computed id is nobody else's: a run that has it is gone back to. To reset it would only be the
+        # deed of a lost try that goes on, on a failed child that a later try has already replaced.
+        reset=reset_dag_run and identity is not Identity.COMPUTED,
         skip=values.flag("skip_when_already_exists", skip_when_already_exists),
         fail_when_paused=fail_when_dag_is_paused,
         allowed_states=allowed_states,

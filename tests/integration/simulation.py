@@ -486,11 +486,16 @@ class World:
         return True
 
     def reset(self, run_id: str) -> None:
-        """Clear a run. Only an overlapping try may lose one that lives or has succeeded by that."""
+        """Clear a run. Only an overlapping try may lose one that lives or has succeeded by that.
+
+        And only a pinned one: under a computed id there is nothing but this parent's own.
+        """
         running = self._running[-1]
         run = self.existing(run_id)
         if run is None:
             return  # deleted meanwhile: then there is nothing to clear
+        if not self.setup.pinned:
+            self.broken.append(f"try {running.number} resets {run_id}, which is its own")
         if run.epoch == running.epoch and run.by < running.number and run.state != "failed":
             self.broken.append(f"try {running.number} resets its own {run_id}, which is {run.state}")
         run.epoch = max(running.epoch, -1 if run.epoch is None else run.epoch)
@@ -516,6 +521,8 @@ class World:
             return
         elif self.setup.wait and self.state == "success" and child.state != "success":
             self.broken.append(f"try {running.number} succeeds with {told} {child.state}")
+        elif self.setup.pinned and child.deleted:
+            return  # before its reset or after it: nobody can tell
         elif child.epoch != running.epoch and (running.first or not self.setup.pinned):
             self.broken.append(f"try {running.number} adopts {told}, which is not of its epoch")
         if self.state == "deferred" and self._deferral and self._deferral.run_id != told:

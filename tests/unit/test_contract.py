@@ -232,6 +232,11 @@ def test_x1_x2_x3_x9_resume_decision(
     assert with_reset.resume(state) is pinned_with_reset
 
 
+def test_x6_a_computed_run_is_never_reset() -> None:
+    assert not build(durable=True, parent=PARENT, reset_dag_run=True).reset
+    assert build(durable=True, parent=PARENT, trigger_run_id="fixed", reset_dag_run=True).reset
+
+
 def test_x4_identity_is_the_same_for_every_try_of_an_epoch() -> None:
     first = build(durable=True, parent=PARENT)
     later = build(durable=True, parent=replace(PARENT, try_number=3), now=NOW + timedelta(hours=1))

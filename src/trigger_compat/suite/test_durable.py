@@ -204,6 +204,18 @@ def test_overlapping_tries_have_one_child(airflow: Airflow) -> None:
     first.kill_host()
 
 
+@pytest.mark.clause("X6")
+def test_a_lost_try_that_goes_on_resets_no_child(airflow: Airflow) -> None:
+    """It was held up before its trigger; a later try has triggered that child since, and it has failed."""
+    arguments = {"durable": True, "reset_dag_run": True}
+    child = Run(airflow.parent(**arguments).crash_at_trigger().child.run_id, state="failed")
+    airflow.reset()
+    outcome = airflow.parent(**arguments, before=[child]).run()
+
+    earlier = outcome.children[0]
+    assert (earlier.run_id, earlier.state, earlier.clear_number) == (child.run_id, "failed", 0)
+
+
 @pytest.mark.clause("X7")
 def test_a_child_that_nobody_waits_for_is_triggered_once(airflow: Airflow) -> None:
     parent = airflow.parent(durable=True)
