@@ -190,31 +190,34 @@ def conformance(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def e2e(session: nox.Session) -> None:
-    """Run the tests on a whole Airflow. Arguments: [VERSION ...] [--faults] [--upgrade FROM:TO ...].
+    """Run the tests on a whole Airflow, and hurt it. Arguments: [VERSION ...] [--upgrade [FROM:TO ...]].
 
-    By default on the releases of the default run, without upgrades; with --upgrade alone, only those.
+    Without arguments: on the default releases, and in upgrades to the newest final one from the minor before
+    it and from the major before it. --upgrade alone stands for these upgrades.
     """
     parser = _parser(session)
     parser.add_argument("versions", nargs="*", metavar="VERSION")
-    parser.add_argument("--faults", action="store_const", const="e2e or fault", default="e2e", dest="marked")
-    parser.add_argument("--upgrade", nargs="+", metavar="FROM:TO", default=[])
+    parser.add_argument("--upgrade", nargs="*", metavar="FROM:TO")
     options = parser.parse_args(session.posargs)
-    if bad := [each for each in options.upgrade if each.count(":") != 1]:
+    if bad := [each for each in options.upgrade or () if each.count(":") != 1]:
         session.error(f"--upgrade {bad[0]}: say FROM:TO, two releases of the matrix")
-    upgrades = [_rows(session, each.split(":")) for each in options.upgrade]
-    default = [] if upgrades else [row for row in MATRIX.defaults if not row.preview]
-    rows = _rows(session, options.versions) or default
+    rows: Sequence[matrix.Release] = MATRIX.defaults
+    upgrades: Sequence[Sequence[matrix.Release]] = MATRIX.upgrades
+    if session.posargs:
+        rows = _rows(session, options.versions)
+        if options.upgrade != []:
+            upgrades = [_rows(session, each.split(":")) for each in options.upgrade or ()]
     _seal(session)
     session.install("--requirement", str(TOOL_REQUIREMENTS), *TEST_REQUIREMENTS)
     for row in rows:
         with _counted(f"e2e({row.airflow})") as report:
             session.env["TRIGGER_COMPAT_E2E_PYTHON"] = str(airflow_python(session, row))
-            _run_stack(session, "pytest", "tests/e2e", "-m", options.marked, report)
+            _run_stack(session, "pytest", "tests/e2e", "-m", "not upgrade", report)
     for old, new in upgrades:
         with _counted(f"e2e({old.airflow}-{new.airflow})") as report:
             session.env["TRIGGER_COMPAT_E2E_PYTHON_FROM"] = str(airflow_python(session, old))
             session.env["TRIGGER_COMPAT_E2E_PYTHON"] = str(airflow_python(session, new))
-            _run_stack(session, "pytest", "tests/e2e/test_upgrade.py", "-m", "fault", report)
+            _run_stack(session, "pytest", "tests/e2e", "-m", "upgrade", report)
 
 
 @nox.session(default=False)

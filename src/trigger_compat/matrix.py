@@ -49,6 +49,11 @@ class Release:
     preview: bool
 
     @property
+    def major(self) -> int:
+        """The major it belongs to, such as 3."""
+        return Version(self.airflow).major
+
+    @property
     def minor(self) -> str:
         """The minor it belongs to, such as ``3.2``."""
         version = Version(self.airflow)
@@ -122,6 +127,13 @@ class Matrix:
     def defaults(self) -> tuple[Release, ...]:
         """The releases that stand for their minors in the default run."""
         return tuple(row for row in self.releases if row.default)
+
+    @property
+    def upgrades(self) -> tuple[tuple[Release, Release], ...]:
+        """The upgrades of the default run: to its newest final release, from the minor and major before."""
+        *older, newest = (row for row in self.defaults if not row.preview)
+        last_of_major = [row for row in older if row.major != newest.major][-1:]
+        return tuple((row, newest) for row in dict.fromkeys([*last_of_major, *older[-1:]]))
 
     def release(self, airflow: str) -> Release:
         """Return a row by its version.

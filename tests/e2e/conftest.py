@@ -27,9 +27,9 @@ def python() -> Path:
 
 @pytest.fixture(scope="session")
 def python_from() -> Path:
-    """The interpreter of the Airflow to upgrade from. Not set is no error: a run on one Airflow has none."""
+    """The interpreter of the Airflow to upgrade from; only tests marked `upgrade` ask for it."""
     if VARIABLE_FROM not in os.environ:
-        pytest.skip(f"an upgrade needs two Airflows, and {VARIABLE_FROM} names no first")
+        pytest.fail(f"an upgrade needs two Airflows, and {VARIABLE_FROM} names no first")
     return Path(os.environ[VARIABLE_FROM])
 
 

@@ -407,9 +407,7 @@ def run(arguments: argparse.Namespace, console: Console) -> bool:
     try:
         with stack:
             progress("asking the package which path it takes")
-            path = stack.ask(
-                "from trigger_compat import dispatch; print(dispatch.default_path())"
-            ).splitlines()[-1]
+            path = stack.path
             progress.end()
             progress.say(f"Airflow is up; the path on it is [{path}]")
             outcomes: list[Watched] = []

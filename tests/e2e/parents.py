@@ -7,16 +7,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.e2e.stack import Stack
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import psutil
 
-    from tests.e2e.stack import Run, Stack, Task
+    from tests.e2e.stack import Run, Task
 
 DAGS: Final = Path(__file__).with_name("fault_dags")
-NAMES: Final = ("waiting", "patient", "deferrable", "fire", "mapped")
-DAG_IDS: Final = [f"{name}_{role}" for name in NAMES for role in ("parent", "child")]
 TASK: Final = "trigger"
 CHILD_TASK: Final = "wait_for_door"
 END_STATES: Final = ("success", "failed", "skipped")
@@ -25,25 +25,39 @@ SECONDS: Final = 90
 """How long anything may take that has no reason to take long, on a busy machine."""
 
 
-class Parent:
-    """One run of a parent DAG of `fault_dags`, triggered at once, and the child runs that came to be since.
+def stack_for(python: Path, names: Iterable[str], environ: Mapping[str, str], **options: Any) -> Stack:
+    """A stack with the parents of these names, and nothing else.
 
-    :param name: which; `waiting` stands for `waiting_parent` and `waiting_child`.
-    :param run_id: the parent's run, and the name of the door that its children wait for.
-    :param conf: see `fault_dags/faults.py`.
+    :param names: see `fault_dags/faults.py`.
+    """
+    names = tuple(names)
+    return Stack(
+        python,
+        DAGS,
+        dag_ids=[f"{name}.{role}" for name in names for role in ("parent", "child")],
+        needs=["trigger_compat"],
+        environ={"TRIGGER_COMPAT_PARENTS": " ".join(names), **environ},
+        **options,
+    )
+
+
+class Parent:
+    """A durable parent, triggered at once, and all that it triggers.
+
+    :param name: see `fault_dags/faults.py`; the door its children wait at is called the same.
+    :param conf: see there.
     """
 
-    def __init__(
-        self, stack: Stack, name: str, run_id: str, conf: dict[str, str] | None = None, map_index: int = -1
-    ) -> None:
+    def __init__(self, stack: Stack, name: str, conf: dict[str, str] | None = None) -> None:
         self.stack = stack
-        self.dag_id = f"{name}_parent"
-        self.child = f"{name}_child"
-        self.run_id = run_id
-        self.map_index = map_index
-        stack.home.joinpath("doors").mkdir(exist_ok=True)
-        self._before = len(stack.runs(self.child))
-        stack.trigger(self.dag_id, run_id, conf)
+        self.name = name
+        self.dag_id = f"{name}.parent"
+        self.child = f"{name}.child"
+        self.map_index = -1
+        self.run_id = "only"
+        self._doors = stack.home / "doors"
+        self._doors.mkdir(exist_ok=True)
+        stack.trigger(self.dag_id, self.run_id, conf)
 
     def sibling(self, map_index: int) -> Parent:
         """Another task instance of the same mapped task, in the same run."""
@@ -53,7 +67,7 @@ class Parent:
 
     @property
     def children(self) -> list[Run]:
-        return self.stack.runs(self.child)[self._before :]
+        return self.stack.runs(self.child)
 
     @property
     def only_child(self) -> str:
@@ -86,25 +100,37 @@ class Parent:
 
     def is_at(self, gate: str) -> bool:
         """Whether the first try has come to its gate."""
-        return self.stack.home.joinpath("doors", f"{gate}.reached").exists()
+        return self._doors.joinpath(f"{gate}.reached").exists()
 
     def has_passed(self, gate: str) -> bool:
         """Whether the first try has gone on from its gate."""
-        return self.stack.home.joinpath("doors", f"{gate}.passed").exists()
+        return self._doors.joinpath(f"{gate}.passed").exists()
 
     def open(self, door: str | None = None) -> None:
-        """Let the children end; or open another door that a process waits at."""
-        self.stack.home.joinpath("doors", door or self.run_id).touch()
+        """Let the children succeed; or open another door that a process waits at."""
+        self._doors.joinpath(door or self.name).touch()
 
     def close(self) -> None:
         """Shut the door again, for children to come."""
-        self.stack.home.joinpath("doors", self.run_id).unlink()
+        self._doors.joinpath(self.name).unlink()
+
+    def fail_child(self) -> None:
+        """Let the child fail, and shut the door for the next one."""
+        ready = self._doors / f"{self.name}.next"
+        ready.write_text("failed")
+        ready.rename(self._doors / self.name)
+        self.until(lambda: self.children[-1].state == "failed")
+        self.close()
 
     def waits(self) -> bool:
         """Whether the parent is in mid-wait: its try runs in a known process, and its newest child runs."""
         runs = self.children
         running = self.stack.is_running(self.dag_id, self.run_id, TASK, self.map_index)
         return running and bool(runs) and runs[-1].state == "running"
+
+    def child_runs(self) -> bool:
+        """Whether the task of the only child runs in a known process."""
+        return self.stack.is_running(self.child, self.only_child, CHILD_TASK)
 
     def ended(self) -> bool:
         return self.state in END_STATES
@@ -128,6 +154,10 @@ class Parent:
     def log(self, try_number: int) -> list[str]:
         return self.stack.task_log(self.dag_id, self.run_id, TASK, try_number)
 
+    def names(self, child: str) -> bool:
+        """Whether the log of the present try names this child."""
+        return any(child in line for line in self.log(self.tries))
+
     def stays_down(self, seconds: float) -> None:
         """Let time pass with a part away, long enough that the parent has looked for its child in vain."""
         deadline = time.monotonic() + seconds
@@ -142,19 +172,28 @@ class Parent:
                 lines += [f"try {number} | {line}" for line in self.log(number)[-12:]]
         return "\n".join(lines)
 
-    def succeeds(self, children: int = 1, *, on_try: int | None = None, seconds: float = SECONDS) -> None:
-        """Let the children end, and check that the parent ends right with that many of them.
+    def succeeds(
+        self,
+        *,
+        children: Sequence[str] = ("success",),
+        on_try: int | None = None,
+        seconds: float = SECONDS,
+    ) -> None:
+        """Let the children end, and check that the parent ends right with these of them, and no other.
 
-        The parent has to succeed and to name its newest child, and no child may be left running.
+        The parent has to succeed and to name its newest child.
+
+        :param children: how each has ended, oldest first.
+        :param on_try: the parent's last try, None if it takes as many as it takes.
         """
         self.open()
         self.until(self.ended, seconds)
         assert self.state == "success", self.seen()
-        self.until(lambda: all(run.state != "running" for run in self.children), seconds)
+        self.until(lambda: all(run.state in END_STATES for run in self.children), seconds)
         # A clear that meets the scheduler ending the run is lost, on every Airflow.
         self.until(lambda: self._run_state == "success", seconds)
         runs = self.children
-        assert [run.state for run in runs] == ["success"] * children, self.seen()
+        assert [run.state for run in runs] == list(children), self.seen()
         assert self.recorded == runs[-1].run_id, self.seen()
         assert on_try in {None, self.tries}, self.seen()
 

@@ -271,6 +271,12 @@ class Stack:
             raise StackError("Airflow environment", f"failed: {code}", _last(answer.stderr.splitlines()))
         return str(answer.stdout).strip()
 
+    @property
+    def path(self) -> str:
+        """The path that the package takes on this Airflow where none is forced."""
+        code = "from trigger_compat import dispatch; print(dispatch.default_path())"
+        return self.ask(code).splitlines()[-1]
+
     def task_process(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> psutil.Process:
         """The process that runs a task instance right now; an error rather than a guess when in doubt.
 
@@ -321,8 +327,14 @@ class Stack:
         for process in doomed:  # which grows: the children's children as well
             with contextlib.suppress(psutil.NoSuchProcess):
                 doomed += [each for each in process.children() if "LocalExecutor" not in _title(each)]
+        ports = self._database_ports(doomed)
         killed = processes.kill(doomed)
         self._reap()
+        if part != POSTGRES:
+            # A worker of the local executor has inherited its scheduler's connection: left open by it, the
+            # dead scheduler's transaction would keep its rows locked, and the new one would skip them.
+            sql = "select pg_terminate_backend(pid) from pg_stat_activity where client_port = any(%s)"
+            self.query(sql, ports)
         return killed
 
     def revive(self) -> list[str]:
@@ -403,6 +415,16 @@ class Stack:
                     above = process.parent()
                     if above is None or _part_of(above) != part:
                         found[part] = process
+        return found
+
+    def _database_ports(self, of: Sequence[psutil.Process]) -> list[int]:
+        """The near ends of the connections to the database that these processes have."""
+        to = self.ports["postgres"]
+        found = []
+        for process in of:
+            with contextlib.suppress(psutil.Error):
+                connections = process.net_connections(kind="tcp")
+                found += [c.laddr.port for c in connections if getattr(c.raddr, "port", None) == to]
         return found
 
     def _connect(self, database: str) -> Any:

@@ -14,8 +14,6 @@ import pytest
 
 from tests.e2e import demo, processes
 
-pytestmark = pytest.mark.e2e
-
 
 def start(python: Path, output: Path, *options: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, demo.__file__, "--python", str(python), *options]
@@ -47,6 +45,7 @@ def test_demo_ends_with_one_child_run(python: Path, temporary: Path, tmp_path: P
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.upgrade
 def test_demo_of_an_upgrade_ends_with_one_child_run(
     python_from: Path, python: Path, temporary: Path, tmp_path: Path
 ) -> None:

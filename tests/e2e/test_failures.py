@@ -12,8 +12,6 @@ from tests.e2e import processes
 from tests.e2e.environment import StackError
 from tests.e2e.stack import Stack
 
-pytestmark = pytest.mark.e2e
-
 
 def failure(stack: Stack, temporary: Path) -> StackError:
     """The error a stack ends with, after a check that it has cleaned up."""

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.parents import DAG_IDS, DAGS, Parent
-from tests.e2e.stack import POSTGRES, Stack
+from tests.e2e.parents import Parent, stack_for
+from tests.e2e.stack import POSTGRES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.fault
+    from tests.e2e.stack import Stack
+
+PARENTS = ("waiting.api-server", "waiting.scheduler", "waiting.postgres", "deferrable.triggerer")
 
 # How soon a new scheduler or triggerer takes over from one that is gone; half a minute by default, and up to
 # five until the scheduler looks for orphans again.
@@ -31,53 +33,51 @@ DOWN_SECONDS = 8
 
 @pytest.fixture(scope="module")
 def stack(python: Path) -> Iterator[Stack]:
-    with Stack(python, DAGS, dag_ids=DAG_IDS, needs=["trigger_compat"], config=TAKE_OVER_CONFIG) as stack:
+    with stack_for(python, PARENTS, {}, config=TAKE_OVER_CONFIG) as stack:
         yield stack
-
-
-@pytest.fixture
-def path(stack: Stack) -> str:
-    """The path that a waiting parent takes."""
-    return stack.ask("from trigger_compat import dispatch; print(dispatch.default_path())").splitlines()[-1]
 
 
 def succeeds_with_all_parts_up(parent: Parent) -> None:
     """Airflow may give a part up that had no database; as in production, something starts it again."""
+
+    def ended() -> bool:
+        parent.stack.revive()
+        return parent.ended()
+
     parent.open()
-    parent.until(lambda: bool(parent.stack.revive()) or parent.ended(), seconds=180)
+    parent.until(ended, seconds=180)
     parent.succeeds()
 
 
-def test_api_server_killed_in_mid_wait(stack: Stack, path: str) -> None:
-    if not stack.environment.task_sdk:
-        pytest.skip("the workers of Airflow 2 talk to the database, not to an API server")
-    parent = Parent(stack, "waiting", "api-server")
+def test_api_server_killed_in_mid_wait(stack: Stack) -> None:
+    """Of Airflow 2 the webserver, which its workers do without: they talk to the database."""
+    part = "api-server" if stack.environment.task_sdk else "webserver"
+    parent = Parent(stack, "waiting.api-server")
     parent.until(parent.waits)
     child = parent.only_child
-    stack.kill_part("api-server")
+    stack.kill_part(part)
     parent.stays_down(DOWN_SECONDS)
-    assert stack.revive() == ["api-server"]
+    assert stack.revive() == [part]
 
     # An own wait survives it (W7). A wait in the task runner may not; then the retry goes back.
-    parent.succeeds(on_try=1 if path == "accessor" else None)
+    parent.succeeds(on_try=None if stack.path == "exception" else 1)
     assert parent.only_child == child
 
 
-def test_postgres_killed_in_mid_wait(stack: Stack, path: str) -> None:
-    parent = Parent(stack, "waiting", "postgres")
-    parent.until(parent.waits)
+def test_triggerer_killed_while_deferred(stack: Stack) -> None:
+    parent = Parent(stack, "deferrable.triggerer")
+    parent.until(lambda: parent.state == "deferred" and [run.state for run in parent.children] == ["running"])
     child = parent.only_child
-    stack.kill_part(POSTGRES)
-    parent.stays_down(DOWN_SECONDS)
-    assert POSTGRES in stack.revive()
+    stack.kill_part("triggerer")
+    assert stack.revive() == ["triggerer"]
 
-    succeeds_with_all_parts_up(parent)
+    parent.succeeds(on_try=1)
     assert parent.only_child == child
 
 
 def test_scheduler_killed_in_mid_wait(stack: Stack) -> None:
     """The new scheduler cannot adopt tasks of a local executor: it starts them again, beside the old ones."""
-    parent = Parent(stack, "waiting", "scheduler")
+    parent = Parent(stack, "waiting.scheduler")
     parent.until(parent.waits)
     child = parent.only_child
     stack.kill_part("scheduler")
@@ -88,12 +88,14 @@ def test_scheduler_killed_in_mid_wait(stack: Stack) -> None:
     assert parent.only_child == child
 
 
-def test_triggerer_killed_while_deferred(stack: Stack) -> None:
-    parent = Parent(stack, "deferrable", "triggerer")
-    parent.until(lambda: parent.state == "deferred" and [run.state for run in parent.children] == ["running"])
+def test_postgres_killed_in_mid_wait(stack: Stack) -> None:
+    """Last, because it takes every part along that does not live without a database."""
+    parent = Parent(stack, "waiting.postgres")
+    parent.until(parent.waits)
     child = parent.only_child
-    stack.kill_part("triggerer")
-    assert stack.revive() == ["triggerer"]
+    stack.kill_part(POSTGRES)
+    parent.stays_down(DOWN_SECONDS)
+    assert POSTGRES in stack.revive()
 
-    parent.succeeds(on_try=1)
+    succeeds_with_all_parts_up(parent)
     assert parent.only_child == child

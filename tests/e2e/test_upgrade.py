@@ -6,15 +6,17 @@ TRIGGER_COMPAT_E2E_PYTHON.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.demo import UPGRADE_CONFIG
-from tests.e2e.parents import CHILD_TASK, DAG_IDS, DAGS, Parent
-from tests.e2e.stack import Stack
+from tests.e2e.parents import Parent, stack_for
 
-pytestmark = pytest.mark.fault
+pytestmark = pytest.mark.upgrade
+
+PARENTS = ("waiting.running", "waiting.due", "deferrable.deferred")
 
 RETRY_SECONDS = 30
 """Long enough that a parent which waits to retry still does when the power goes."""
@@ -24,36 +26,29 @@ PATIENCE = 180
 
 
 def test_upgrade_in_mid_wait(python_from: Path, python: Path) -> None:
-    stack = Stack(
-        python_from,
-        DAGS,
-        dag_ids=DAG_IDS,
-        needs=["trigger_compat"],
-        config=UPGRADE_CONFIG,
-        environ={"TRIGGER_COMPAT_RETRY_SECONDS": str(RETRY_SECONDS)},
-    )
-    with stack:
-        old = stack.environment
-        parent = Parent(stack, "waiting", "upgraded")
-        parent.until(parent.waits)
-        parent.until(lambda: stack.task(parent.child, parent.only_child, CHILD_TASK) is not None)
-        child = parent.only_child
-        if not old.task_sdk:
-            # Airflow 3 never heals a task that Airflow 2 has left running, so both workers die before.
-            child_task = (parent.child, child, CHILD_TASK)
-            parent.until(lambda: stack.is_running(*child_task))
-            stack.kill_task(*child_task)
-            parent.kill()
-            parent.until(lambda: parent.state == "up_for_retry")
-            parent.until(lambda: getattr(stack.task(*child_task), "state", None) == "up_for_retry")
-        assert parent.state == ("running" if old.task_sdk else "up_for_retry"), parent.seen()
+    """One parent is in mid-wait when the power goes, one has lost its worker before, one is deferred."""
+    environ = {"TRIGGER_COMPAT_RETRY_SECONDS": str(RETRY_SECONDS)}
+    with stack_for(python_from, PARENTS, environ, config=UPGRADE_CONFIG) as stack:
+        old = stack.environment.airflow
+        parents = {name: Parent(stack, name) for name in PARENTS}
+        running, due, deferred = parents.values()
+        due.until(due.waits)
+        deferred.until(lambda: deferred.state == "deferred")
+        for each in parents.values():
+            each.until(each.child_runs)
+        due.kill()
+        due.until(lambda: due.state == "up_for_retry")
+        assert running.waits(), running.seen()
+        children = {name: parent.only_child for name, parent in parents.items()}
         assert stack.power_cut() > 0
 
         stack.power_on(python)
-        assert stack.environment.airflow != old.airflow
-        # Not just try 2: on a machine that is busy with the start, Airflow may lose one.
-        parent.until(parent.tried(2), PATIENCE)
-        parent.until(lambda: any(child in line for line in parent.log(parent.tries)), PATIENCE)
-        assert parent.only_child == child
-        parent.succeeds(seconds=PATIENCE)
-        assert parent.only_child == child
+        assert stack.environment.airflow != old
+        for each in (running, due):
+            # Not just try 2: on a machine that is busy with the start, Airflow may lose one.
+            each.until(each.tried(2), PATIENCE)
+            each.until(partial(each.names, children[each.name]), PATIENCE)
+        for each in parents.values():
+            each.succeeds(seconds=PATIENCE)
+            assert each.only_child == children[each.name]
+        assert deferred.tries == 1

@@ -45,6 +45,16 @@ def test_the_default_run_has_the_newest_patch_of_each_minor_and_the_preview() ->
     assert [row.minor for row in matrix.load().defaults] == [*PATCHES, "3.4"]
 
 
+def test_the_upgrades_of_the_default_run_come_from_the_minor_and_the_major_before() -> None:
+    last = [f"{minor}.{max(patches)}" for minor, patches in PATCHES.items()]
+    of_major_2 = [airflow for airflow in last if airflow.startswith("2.")]
+
+    assert [(old.airflow, new.airflow) for old, new in matrix.load().upgrades] == [
+        (of_major_2[-1], last[-1]),
+        (last[-2], last[-1]),
+    ]
+
+
 def test_yanked_releases_are_excluded_with_the_reason() -> None:
     assert {gone.airflow: gone.reason.partition(":")[0] for gone in matrix.load().excluded} == {
         "3.0.5": "yanked",

@@ -5,7 +5,6 @@ child of its own, so that counting the child's runs is counting what that parent
 
 - `demo_parent`: this package's operator, durable.
 - `demo_parent_upstream`: the operator that comes with Airflow, for comparison.
-- `demo_parent_deferrable`: this package's operator, waiting in the triggerer.
 
 A parent's conf may say `seconds`: how long its child sleeps.
 """
@@ -46,8 +45,7 @@ def operator_for(parent: str) -> tuple[Any, dict[str, Any]]:
 
     from trigger_compat import TriggerDagRunOperator
 
-    arguments = {"deferrable": True} if parent == "demo_parent_deferrable" else {"durable": True}
-    return TriggerDagRunOperator, arguments
+    return TriggerDagRunOperator, {"durable": True}
 
 
 def build(parent: str) -> None:

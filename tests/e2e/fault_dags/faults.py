@@ -1,7 +1,10 @@
 """Durable parents to be hurt, and children that end only when a test lets them.
 
-One file for every Airflow. `NAME_parent` triggers `NAME_child`, which runs until its *door* is open: a file,
-named after the parent's run, that the test makes. So nothing depends on how long a fault takes to be noticed.
+One file for every Airflow. `TRIGGER_COMPAT_PARENTS` names the parents to build, separated by spaces, each
+as `KIND.NAME`: the kind says what the operator is told, the name tells those of one kind apart. A parent is a
+DAG `KIND.NAME.parent` with a child of its own, `KIND.NAME.child`, so that the runs of the child are what the
+parent triggered. A child runs until its *door* is open: a file `KIND.NAME` that the test makes; it fails if
+that says so. So nothing depends on how long a fault takes to be noticed.
 
 A parent's conf may hold:
 
@@ -16,7 +19,7 @@ import os
 import signal
 import time
 from datetime import datetime, timedelta, timezone
-from importlib import import_module
+from importlib import import_module, util
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,30 +30,37 @@ def first(name: str, module: str, older: str) -> Any:
     """A name from where Airflow 3 keeps it, or else from where Airflow 2 does."""
     try:
         return getattr(import_module(module), name)
-    except ImportError:
+    except (ImportError, AttributeError):
         return getattr(import_module(older), name)
 
 
 DAG = first("DAG", "airflow.sdk", "airflow")
 task = first("task", "airflow.sdk", "airflow.decorators")
+AirflowFailException = first("AirflowFailException", "airflow.sdk.exceptions", "airflow.exceptions")
 START = datetime(2024, 1, 1, tzinfo=timezone.utc)
 DOORS = Path(os.environ["AIRFLOW_HOME"], "doors")
 RETRY_SECONDS = float(os.environ.get("TRIGGER_COMPAT_RETRY_SECONDS", "1"))
 CLONES = 5
 
-PARENTS: dict[str, dict[str, Any]] = {
+KINDS: dict[str, dict[str, Any]] = {
     "waiting": {},
     "patient": {"retry_delay": timedelta(hours=1)},
     "deferrable": {"deferrable": True},
     "fire": {"wait_for_completion": False},
     "mapped": {},
+    # On 3.0 - 3.2 the default is to wait in the task runner; Airflow 2 has no runner that waits.
+    "own-wait": {"path": "accessor"} if util.find_spec("airflow.sdk") else {},
 }
 
 
 def wait_for_door(dag_run: Any = None) -> None:
-    """Be a child that takes its time."""
-    while not DOORS.joinpath(dag_run.conf["door"]).exists():
+    """Be a child that takes its time, and ends as the test says."""
+    door = DOORS / dag_run.conf["door"]
+    while not door.exists():
         time.sleep(0.2)
+    if door.read_text() == "failed":
+        msg = "told to fail"
+        raise AirflowFailException(msg)
 
 
 def first_try(context: Any) -> None:
@@ -95,10 +105,11 @@ def die_when_triggered(what: str) -> None:
     comms.send = send_and_die
 
 
-def build(name: str, arguments: dict[str, Any]) -> None:
+def build(parent: str) -> None:
     """One parent and its child, as this module's globals, where Airflow looks for DAGs."""
-    parent, child = f"{name}_parent", f"{name}_child"
-    conf = {"door": "{{ run_id }}"}
+    kind = parent.partition(".")[0]
+    child = f"{parent}.child"
+    conf = {"door": parent}
     arguments = {
         "task_id": "trigger",
         "trigger_dag_id": child,
@@ -108,18 +119,18 @@ def build(name: str, arguments: dict[str, Any]) -> None:
         "retry_delay": timedelta(seconds=RETRY_SECONDS),
         "durable": True,
         "pre_execute": first_try,
-        **arguments,
+        **KINDS[kind],
     }
-    with DAG(parent, schedule=None, start_date=START, catchup=False) as parent_dag:
-        if name == "mapped":
+    with DAG(f"{parent}.parent", schedule=None, start_date=START, catchup=False) as parent_dag:
+        if kind == "mapped":
             TriggerDagRunOperator.partial(**arguments).expand(conf=[conf] * CLONES)
         else:
             TriggerDagRunOperator(conf=conf, **arguments)
     with DAG(child, schedule=None, start_date=START, catchup=False) as child_dag:
         # A fault may hit the child as well; it is not the child's fate that is looked at.
         task(wait_for_door, retries=9, retry_delay=timedelta(seconds=RETRY_SECONDS))()
-    globals().update({parent: parent_dag, child: child_dag})
+    globals().update({f"{parent} parent": parent_dag, child: child_dag})
 
 
-for each_name, each_arguments in PARENTS.items():
-    build(each_name, each_arguments)
+for name in os.environ["TRIGGER_COMPAT_PARENTS"].split():
+    build(name)
