@@ -387,7 +387,7 @@ def run(arguments: argparse.Namespace, console: Console) -> bool:
             console.print(
                 "This Airflow never retries a task whose process was killed: here the worker host is lost."
             )
-        crash = Scenario("lost-host", child_seconds=50, crash="host", tries=2)
+        crash = Scenario("lost-host", child_seconds=40, crash="host", tries=2)
         config = LOST_HOST_CONFIG
 
     progress = Progress(console)

@@ -39,9 +39,9 @@ def ends_with_one_child_run(python: Path, output: Path, *options: str) -> None:
     assert "PASS" in text
 
 
-@pytest.mark.parametrize("fault", ["crash", "hostloss"])
-def test_demo_ends_with_one_child_run(python: Path, temporary: Path, tmp_path: Path, fault: str) -> None:
-    ends_with_one_child_run(python, tmp_path / "output", "--fault", fault)
+def test_demo_ends_with_one_child_run(python: Path, temporary: Path, tmp_path: Path) -> None:
+    """On 3.0 this is the loss of the host as well: that Airflow does not retry a killed process."""
+    ends_with_one_child_run(python, tmp_path / "output")
     assert list(temporary.iterdir()) == []
 
 
