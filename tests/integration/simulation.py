@@ -477,7 +477,9 @@ class World:
         if self.existing(run_id):
             return False
         running = self._running[-1]
-        for run in self.runs:
+        # A first try does not look back: one that is lost and goes on brings back what somebody has deleted.
+        brought_back = running is not self._current and any(run.run_id == run_id for run in self.runs)
+        for run in () if brought_back else self.runs:
             if run.epoch == running.epoch and not run.deleted and run.state != "failed":
                 self.broken.append(
                     f"try {running.number} creates {run_id} though {run.run_id} of its epoch is {run.state}"
