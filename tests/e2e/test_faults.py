@@ -202,12 +202,19 @@ def cleared_while_waiting_to_retry_triggers_a_second_child(stack: Stack, name: s
 def cleared_in_mid_wait_starts_over_from_airflow_3_1_on(stack: Stack, name: str) -> None:
     parent = Parent(stack, name)
     parent.until(parent.waits)
+    process = parent.host()[1]
     stack.clear(parent.dag_id, parent.run_id, TASK)
+    parent.until(lambda: not processes.alive(process))
+    if stack.environment.task_sdk and Version(stack.environment.airflow) < Version("3.1"):
+        # 3.0 ends the try and leaves its task `restarting`, for nothing takes that up again.
+        parent.until(lambda: parent.state == "restarting")
+        assert len(parent.children) == 1, parent.seen()
+        return
     parent.until(parent.tried(2))
     parent.until(parent.waits)
 
-    # Before, a clear leaves the `max_tries` of a running task as they are, and looks like a retry.
-    epochs = 1 if Version(stack.environment.airflow) < Version("3.1") else 2
+    # Airflow 2 leaves the `max_tries` of a running task as they are: such a clear looks like a retry.
+    epochs = 2 if stack.environment.task_sdk else 1
     parent.succeeds(children=["success"] * epochs, on_try=2)
 
 

@@ -207,7 +207,7 @@ def test_overlapping_tries_have_one_child(airflow: Airflow) -> None:
 @pytest.mark.clause("X6")
 def test_a_lost_try_that_goes_on_resets_no_child(airflow: Airflow) -> None:
     """It was held up before its trigger; a later try has triggered that child since, and it has failed."""
-    arguments = {"durable": True, "reset_dag_run": True}
+    arguments: dict[str, Any] = {"durable": True, "reset_dag_run": True}
     child = Run(airflow.parent(**arguments).crash_at_trigger().child.run_id, state="failed")
     airflow.reset()
     outcome = airflow.parent(**arguments, before=[child]).run()
