@@ -184,18 +184,26 @@ class Parent:
         The parent has to succeed and to name its newest child.
 
         :param children: how each has ended, oldest first.
-        :param on_try: the parent's last try, None if it takes as many as it takes.
+        :param on_try: the parent's last try as in :meth:`took`, None if it takes as many as it takes.
         """
         self.open()
         self.until(self.ended, seconds)
-        assert self.state == "success", self.seen()
+        assert self.state != "failed", self.seen()
         self.until(lambda: all(run.state in END_STATES for run in self.children), seconds)
         # A clear that meets the scheduler ending the run is lost, on every Airflow.
         self.until(lambda: self._run_state == "success", seconds)
         runs = self.children
         assert [run.state for run in runs] == list(children), self.seen()
         assert self.recorded == runs[-1].run_id, self.seen()
-        assert on_try in {None, self.tries}, self.seen()
+        assert self.state == "success", self.seen()
+        assert on_try is None or self.took(on_try), self.seen()
+
+    def took(self, tries: int) -> bool:
+        """Whether it has come to its end on this try.
+
+        Where a try was lost, Airflow 2 may report that more than once, and so end the retry as well.
+        """
+        return self.tries == tries or (self.tries > tries > 1 and not self.stack.environment.task_sdk)
 
     def kill(self) -> None:
         """Kill the running try in the way after which this Airflow retries it."""
