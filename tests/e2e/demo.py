@@ -224,8 +224,8 @@ class Watched:
     def _prepare_for_power_cut(self, stack: Stack) -> list[str]:
         """See to it that this parent is in mid-wait when the power goes.
 
-        Airflow 3 never heals a task that Airflow 2 has left running. So there both workers die first, and
-        parent and child wait to be retried.
+        Whether Airflow 3 resets a task that Airflow 2 has left running depends on the executor and on what is
+        started first. So there both workers die first, and parent and child wait to be retried.
         """
         if self.ready:
             return []

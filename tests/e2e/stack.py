@@ -116,7 +116,6 @@ class Stack:
         self._fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
         self._token = ""
         self._started: list[subprocess.Popen[bytes]] = []
-        self._ended_jobs = 0
         self._guard: subprocess.Popen[bytes] | None = None
         self._connection: Any = None
         self.left: list[str] = []
@@ -379,11 +378,15 @@ class Stack:
         self.environment = Environment.of(self.python, self._environ(), self.needs)
         self._report("starting Postgres on the data there is")
         self._start_postgres(deadline, "airflow")
-        self._ended_jobs = self._newest_job()
         self._report(f"migrating the database to Airflow {self.environment.airflow}")
         self._migrate(deadline)
-        self._report("starting Airflow")
-        self._start_airflow(deadline)
+        # The scheduler last, as in production, because there are tasks to run from its first moment on. Begun
+        # before the API server answers, a try ends at once; queued before its DAG is parsed (a migration from
+        # Airflow 2 forgets those), it stays queued until [scheduler] task_queued_timeout, 10 minutes.
+        for part in sorted(self._parts, key=lambda name: name == "scheduler"):
+            self._start_part(deadline, part)
+            if part == "dag-processor":
+                self._await_dags(deadline)
 
     # --- starting ---
 
@@ -472,7 +475,7 @@ class Stack:
         while not (self._runs(JOBS[part], before) if part in JOBS else self._web_answers()):
             if process.poll() is not None:
                 raise StackError(part, f"ended with code {process.returncode}", _tail(log))
-            self._wait(deadline, part, f"starting the {part} again", log)
+            self._wait(deadline, part, f"starting the {part}", log)
 
     def _migrate(self, deadline: float) -> None:
         log = self._new_log("migration")
@@ -579,12 +582,16 @@ class Stack:
         if "Database ready" not in log.read_text(errors="replace"):
             return "migration", "migrating the database"
         jobs = {part: job for part, job in JOBS.items() if part in self._parts}
-        absent = [part for part, job in jobs.items() if not self._runs(job, self._ended_jobs)]
+        absent = [part for part, job in jobs.items() if not self._runs(job, 0)]
         if not self._web_answers():
             absent.append(self._parts[0])
         if absent:
             return absent[0], f"waiting for {', '.join(absent)}"
-        parser = "dag-processor" if "dag-processor" in jobs else "scheduler"
+        return self._not_parsed()
+
+    def _not_parsed(self) -> tuple[str, str] | None:
+        """The part that parses, with what it has not parsed yet; None when that is nothing."""
+        parser = "dag-processor" if "dag-processor" in self._parts else "scheduler"
         if errors := self.query("select filename, stacktrace from import_error"):
             trace = _last(str(errors[0]["stacktrace"]).splitlines())
             raise StackError(parser, f"cannot import {errors[0]['filename']}", trace)
@@ -592,6 +599,10 @@ class Stack:
         if unparsed := [dag_id for dag_id in self.dag_ids if dag_id not in parsed]:
             return parser, f"waiting for {', '.join(unparsed)} to be parsed"
         return None
+
+    def _await_dags(self, deadline: float) -> None:
+        while waiting := self._not_parsed():
+            self._wait(deadline, *waiting, self.home / f"{waiting[0]}-1.log")
 
     def _wait(self, deadline: float, part: str, text: str, log: Path) -> None:
         if time.monotonic() > deadline:

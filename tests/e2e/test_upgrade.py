@@ -45,7 +45,7 @@ def test_upgrade_in_mid_wait(python_from: Path, python: Path) -> None:
         stack.power_on(python)
         assert stack.environment.airflow != old
         for each in (running, due):
-            # Not just try 2: on a machine that is busy with the start, Airflow may lose one.
+            # Not just try 2: a new Airflow that is still busy with its start may lose one.
             each.until(each.tried(2), PATIENCE)
             each.until(partial(each.names, children[each.name]), PATIENCE)
         for each in parents.values():
