@@ -255,10 +255,14 @@ class Progress:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._status: Status | None = None
+        self.restart()
+
+    def restart(self) -> None:
+        """Count the seconds from now on, as each scenario does."""
         self._began = time.monotonic()
         self._text = ""
         self._said = 0.0
-        self._status: Status | None = None
 
     @property
     def seconds(self) -> float:
@@ -284,7 +288,9 @@ class Progress:
             self._status = None
 
 
-def play(stack: Stack, scenario: Scenario, parents: dict[str, str], console: Console) -> list[Watched]:
+def play(
+    stack: Stack, scenario: Scenario, parents: dict[str, str], console: Console, progress: Progress
+) -> list[Watched]:
     """Run a scenario with every operator at once, printing each change."""
     console.print(f"\n[bold]{scenario.title}[/]")
     with_operator = len(parents) > 1
@@ -297,16 +303,17 @@ def play(stack: Stack, scenario: Scenario, parents: dict[str, str], console: Con
     ]
     console.print("  ".join(heads), style="dim")
     watched = [Watched(operator, parent, scenario) for operator, parent in parents.items()]
-    began = time.monotonic()
+    progress.restart()
     for each in watched:
         each.begin(stack)
-    while (now := time.monotonic() - began) < scenario.seconds and not all(each.ended for each in watched):
+    while (now := progress.seconds) < scenario.seconds and not all(each.ended for each in watched):
         if (
             scenario.upgrade_to
             and stack.python != scenario.upgrade_to
             and all(each.ready for each in watched)
         ):
-            upgrade(stack, scenario.upgrade_to, console, began)
+            upgrade(stack, scenario.upgrade_to, console, progress)
+            continue
         for each in watched:
             if not each.ended and (line := each.row(now, each.look(stack), with_operator=with_operator)):
                 console.print(line)
@@ -314,16 +321,19 @@ def play(stack: Stack, scenario: Scenario, parents: dict[str, str], console: Con
     return watched
 
 
-def upgrade(stack: Stack, python: Path, console: Console, began: float) -> None:
+def upgrade(stack: Stack, python: Path, console: Console, progress: Progress) -> None:
     """Cut the power, and start again with another Airflow on the same folder and database."""
 
     def say(text: str) -> None:
-        console.print(f"{time.monotonic() - began:5.1f} s  [bold]{escape(text)}[/]")
+        console.print(f"{progress.seconds:5.1f} s  [bold]{escape(text)}[/]")
 
     old = stack.environment.airflow
     say(f"power cut: SIGKILL {stack.power_cut()} processes, all of Airflow {old} and Postgres")
-    stack.power_on(python)
-    say(f"the power is back: database migrated, and Airflow {stack.environment.airflow} is up")
+    try:
+        stack.power_on(python)
+    finally:
+        progress.end()
+    say(f"the power is back: Airflow {stack.environment.airflow} is up")
 
 
 def verdict(outcomes: list[Watched], console: Console) -> bool:
@@ -390,6 +400,7 @@ def run(arguments: argparse.Namespace, console: Console) -> bool:
         crash = Scenario("lost-host", child_seconds=40, crash="host", tries=2)
         config = LOST_HOST_CONFIG
 
+    began = time.monotonic()
     progress = Progress(console)
     stack = Stack(
         first_python,
@@ -412,13 +423,13 @@ def run(arguments: argparse.Namespace, console: Console) -> bool:
             progress.say(f"Airflow is up; the path on it is [{path}]")
             outcomes: list[Watched] = []
             for scenario in (Scenario("clean", child_seconds=5, crash=None, tries=1), crash):
-                outcomes += play(stack, scenario, parents, console)
+                outcomes += play(stack, scenario, parents, console, progress)
             good = verdict(outcomes, console)
     finally:
         progress.end()
         left = f"left behind: {', '.join(stack.left)}" if stack.left else "no process, port or file left"
         kept = f" but {stack.home}" if arguments.keep else ""
-        console.print(f"[dim]{progress.seconds:.0f} s; {left}{kept}[/]")
+        console.print(f"[dim]{time.monotonic() - began:.0f} s; {left}{kept}[/]")
     return good
 
 

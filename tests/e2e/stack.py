@@ -376,7 +376,6 @@ class Stack:
         # one would take for choices.
         self.home.joinpath("airflow.cfg").unlink(missing_ok=True)
         self.environment = Environment.of(self.python, self._environ(), self.needs)
-        self._report("starting Postgres on the data there is")
         self._start_postgres(deadline, "airflow")
         self._report(f"migrating the database to Airflow {self.environment.airflow}")
         self._migrate(deadline)
