@@ -128,6 +128,10 @@ class Parent:
         running = self.stack.is_running(self.dag_id, self.run_id, TASK, self.map_index)
         return running and bool(runs) and runs[-1].state == "running"
 
+    def deferred(self) -> bool:
+        """Whether the triggerer waits for it."""
+        return self.state == "deferred"
+
     def child_runs(self) -> bool:
         """Whether the task of the only child runs in a known process."""
         return self.stack.is_running(self.child, self.only_child, CHILD_TASK)
@@ -211,6 +215,12 @@ class Parent:
             self.stack.kill_task(self.dag_id, self.run_id, TASK, self.map_index)
         else:
             self.stack.kill_host(self.dag_id, self.run_id, TASK, self.map_index)
+
+    def kill_child(self) -> None:
+        """Kill the process of the only child's task, and see that it waits to be retried."""
+        task = (self.child, self.only_child, CHILD_TASK)
+        self.stack.kill_task(*task)
+        self.until(lambda: getattr(self.stack.task(*task), "state", None) == "up_for_retry")
 
     def host(self) -> tuple[psutil.Process, psutil.Process]:
         """Supervisor and process of the running try."""

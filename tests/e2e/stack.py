@@ -380,8 +380,8 @@ class Stack:
         self._report(f"migrating the database to Airflow {self.environment.airflow}")
         self._migrate(deadline)
         # The scheduler last, as in production, because there are tasks to run from its first moment on. Begun
-        # before the API server answers, a try ends at once; queued before its DAG is parsed (a migration from
-        # Airflow 2 forgets those), it stays queued until [scheduler] task_queued_timeout, 10 minutes.
+        # before the API server answers, a try ends at once; and a migration from Airflow 2 forgets what was
+        # parsed.
         for part in sorted(self._parts, key=lambda name: name == "scheduler"):
             self._start_part(deadline, part)
             if part == "dag-processor":
