@@ -32,8 +32,8 @@ Story = Callable[["Stack", str], None]
 CLONES: Final = 5
 AT_ONCE: Final = 3
 """Stories that run side by side; more, and on two cores heartbeats come too late by themselves."""
-ONE_BY_ONE: Final = ("3.4.0b2",)
-"""Releases whose scheduler ends (task_instance_current_key is not unique) when two tasks are lost at once."""
+ENDS_ITS_SCHEDULER: Final = ("3.4.0b2",)
+"""Releases whose scheduler ends (task_instance_current_key is not unique) when it gives up a frozen task."""
 
 STORIES: Final[dict[str, Story]] = {}
 """The stories by their parent's name, in the order in which they begin: the longest first."""
@@ -71,7 +71,7 @@ def told(stack: Stack, request: pytest.FixtureRequest) -> Iterator[dict[str, Fut
     """The stories of this run by name, each going on or told."""
     calls = [getattr(item, "callspec", None) for item in request.session.items]
     wanted = {call.params.get("name") for call in calls if call}
-    pool = ThreadPoolExecutor(1 if stack.environment.airflow in ONE_BY_ONE else AT_ONCE)
+    pool = ThreadPoolExecutor(AT_ONCE)
     yield {name: pool.submit(story, stack, name) for name, story in STORIES.items() if name in wanted}
     # Not waited for: those that still go on after an interrupt end when the stack does.
     pool.shutdown(wait=False, cancel_futures=True)
@@ -80,6 +80,8 @@ def told(stack: Stack, request: pytest.FixtureRequest) -> Iterator[dict[str, Fut
 @about("waiting.overlap-mid-wait", "waiting.overlap-before-the-trigger")
 def overlapping_tries_trigger_one_child(stack: Stack, name: str) -> None:
     """A worker that hangs until Airflow gives it up and retries, and then goes on where it was."""
+    if stack.environment.airflow in ENDS_ITS_SCHEDULER:
+        pytest.skip("the scheduler of this Airflow does not survive that it gives up a task that is frozen")
     at_gate = "before" in name
     gate = f"{name}.gate"
     parent = Parent(stack, name, {"gate": gate} if at_gate else {})
