@@ -192,8 +192,8 @@ def conformance(session: nox.Session) -> None:
 def e2e(session: nox.Session) -> None:
     """Run the tests on a whole Airflow, and hurt it. Arguments: [VERSION ...] [--upgrade [FROM:TO ...]].
 
-    Without arguments: on the default releases, and in upgrades to the newest final one from the minor before
-    it and from the major before it. --upgrade alone stands for these upgrades.
+    Without arguments: on the default releases but for previews, and in upgrades to the newest of them, from
+    the minor before it and from the major before it. --upgrade alone stands for these upgrades.
     """
     parser = _parser(session)
     parser.add_argument("versions", nargs="*", metavar="VERSION")
@@ -201,7 +201,7 @@ def e2e(session: nox.Session) -> None:
     options = parser.parse_args(session.posargs)
     if bad := [each for each in options.upgrade or () if each.count(":") != 1]:
         session.error(f"--upgrade {bad[0]}: say FROM:TO, two releases of the matrix")
-    rows: Sequence[matrix.Release] = MATRIX.defaults
+    rows: Sequence[matrix.Release] = [row for row in MATRIX.defaults if not row.preview]
     upgrades: Sequence[Sequence[matrix.Release]] = MATRIX.upgrades
     if session.posargs:
         rows = _rows(session, options.versions)
