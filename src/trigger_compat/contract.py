@@ -13,16 +13,11 @@ import json
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from trigger_compat import values
-from trigger_compat.errors import InvalidRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 UNSET: Final = values.UNSET
-RUN_STATES: Final = ("queued", "running", "success", "failed")
 DEFAULT_RUN_ID_PATTERN: Final = r"^[A-Za-z0-9_.~:+-]+$"
 """Airflow's default of ``[scheduler] allowed_run_id_pattern``, the same from 2.11 to 3.4."""
 
@@ -207,27 +202,6 @@ def durable_run_id(parent: Parent, dag_id: str, generation: int) -> str:
         where += f".{parent.map_index}"
     readable = re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9_.-]", "-", where)).strip(".")
     return f"durable__{readable}__e{parent.epoch}g{generation}__{digest}"
-
-
-def states(field: str, given: Iterable[object]) -> tuple[str, ...]:
-    """Return dag run states as plain strings, or say which one is none (clause R4)."""
-    found = tuple(str(getattr(state, "value", state)) for state in given)
-    for state in found:
-        if state not in RUN_STATES:
-            msg = f"{field}: {values.shown(state)} is not a dag run state; use {', '.join(RUN_STATES)}"
-            raise InvalidRequest(msg)
-    return found
-
-
-def check_states(allowed: Iterable[str], failed: Iterable[str]) -> None:
-    """Refuse a state that is said to mean both success and failure (clause R4)."""
-    for state in allowed:
-        if state in failed:
-            msg = (
-                f"allowed_states and failed_states both hold {state!r}; leave it in one of them"
-                " (failed_states=[] lets every state in allowed_states pass)"
-            )
-            raise InvalidRequest(msg)
 
 
 def build_request(

@@ -12,9 +12,9 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from trigger_compat import ranges
 from trigger_compat.errors import PathUnavailable, UnsupportedAirflow
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def release() -> Release:
 
 @cache
 def within(specifier: str, of: Release | None = None) -> bool:
-    """Say whether a release (default: the running one) is in a PEP 440 range."""
-    return SpecifierSet(specifier).contains(text(of or release()))
+    """Say whether a release (default: the running one) is in a range of releases."""
+    return ranges.contains(specifier, of or release())
 
 
 def text(version: tuple[int, ...]) -> str:

@@ -24,7 +24,6 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from trigger_compat import dispatch
 from trigger_compat.errors import MatrixError
 
 FILE_NAME: Final = "compat-matrix.yaml"
@@ -307,8 +306,7 @@ class _Row:
 
 
 def _within(specifier: str, airflow: str) -> bool:
-    major, minor, micro = Version(airflow).release
-    return dispatch.within(specifier, (major, minor, micro))
+    return SpecifierSet(specifier).contains(Version(airflow).base_version)
 
 
 def _path(name: str, data: Any) -> PathRange:

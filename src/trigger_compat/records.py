@@ -18,13 +18,16 @@ STORE: Final = "task_state_store"
 class Records:
     """A task state store that costs no try when it is away, and no call when nothing has changed."""
 
-    def __init__(self, store: Any, log: Log) -> None:
+    def __init__(self, store: Any, log: Log, *, empty: bool = False) -> None:
         self._store = store
         self._log = log
+        self._empty = empty
         self._kept: dict[str, Any] = {}
 
     def get(self, key: str) -> Any:
         """Return what is stored, None if nothing is or the store is away."""
+        if self._empty:
+            return None
         try:
             self._kept[key] = self._store.get(key)
         except Exception as error:  # noqa: BLE001 - a backend may raise anything
@@ -50,7 +53,10 @@ class Records:
         )
 
 
-def with_records(context: Context, log: Log) -> Any:
-    """Return the context with its store wrapped; the same context where there is no store."""
+def with_records(context: Context, log: Log, *, empty: bool = False) -> Any:
+    """Return the context with its store wrapped; the same context where there is no store.
+
+    :param empty: nothing can have been stored: the first try of all need not ask, as Airflow's mixin does.
+    """
     store = context.get(STORE)
-    return context if store is None else {**context, STORE: Records(store, log)}
+    return context if store is None else {**context, STORE: Records(store, log, empty=empty)}

@@ -12,22 +12,24 @@ import math
 import re
 import secrets
 import string
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any, Final
 
 from trigger_compat.errors import InvalidRequest, InvalidRequestType
 
+RUN_STATES: Final = ("queued", "running", "success", "failed")
 MAX_ID_LENGTH: Final = 250
 MAX_NOTE_LENGTH: Final = 1000
 SHOWN_LENGTH: Final = 60
-_DAG_ID: Final = re.compile(r"[\w.-]+")
-_BUILT_IN_RUN_ID: Final = re.compile(
+# Patterns as text: re compiles, and keeps, what is used, which parsing a dag file does not.
+_DAG_ID: Final = r"[\w.-]+"
+_BUILT_IN_RUN_ID: Final = (
     r"(?:manual|scheduled|dataset_triggered|asset_triggered)__\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+00:00"
 )
 # On 3.x the run id becomes part of an API path, unquoted (2.11 - 3.4.0b2): with one of these the
 # request reaches another run, another dag or another endpoint.
-_UNSAFE_IN_PATH: Final = re.compile(r"[/\\%?#\x00-\x1f\x7f-\x9f]")
+_UNSAFE_IN_PATH: Final = r"[/\\%?#\x00-\x1f\x7f-\x9f]"
 _TRUE: Final = frozenset({"true", "t", "yes", "y", "on", "1"})
 _FALSE: Final = frozenset({"false", "f", "no", "n", "off", "0", "none", ""})
 
@@ -58,7 +60,7 @@ def _identifier(field: str, value: object) -> str:
     if len(value) > MAX_ID_LENGTH:
         msg = f"{field}: {shown(value)} has {len(value)} characters; use at most {MAX_ID_LENGTH}"
         raise InvalidRequest(msg)
-    if unsafe := _UNSAFE_IN_PATH.search(value):
+    if unsafe := re.search(_UNSAFE_IN_PATH, value):
         msg = f"{field}: {shown(value)} holds {unsafe.group()!r}, which is unsafe in an API path; remove it"
         raise InvalidRequest(msg)
     if value == "." or ".." in value:
@@ -70,7 +72,7 @@ def _identifier(field: str, value: object) -> str:
 def dag_id(field: str, value: object) -> str:
     """Return a dag id that Airflow could have accepted for a dag (clause R1)."""
     text = _identifier(field, value)
-    if not _DAG_ID.fullmatch(text):
+    if not re.fullmatch(_DAG_ID, text):
         msg = f"{field}: {shown(text)} is no dag id; use letters, digits, '_', '.' and '-' only"
         raise InvalidRequest(msg)
     return text
@@ -84,7 +86,7 @@ def run_id(field: str, value: object, pattern: str) -> str:
     # A native template may render digits to a number.
     text = _identifier(field, str(value) if isinstance(value, int) else value)
     pattern = pattern.strip()
-    if not _BUILT_IN_RUN_ID.fullmatch(text) and not (pattern and re.match(pattern, text)):
+    if not re.fullmatch(_BUILT_IN_RUN_ID, text) and not (pattern and re.match(pattern, text)):
         msg = (
             f"{field}: {shown(text)} does not match [scheduler] allowed_run_id_pattern {pattern!r};"
             " use only characters it allows"
@@ -222,3 +224,24 @@ def note(field: str, value: object) -> str | None:
         raise InvalidRequest(msg)
     msg = f"{field}: expected text, got {type(value).__name__}; pass a string or None"
     raise InvalidRequestType(msg)
+
+
+def states(field: str, given: Iterable[object]) -> tuple[str, ...]:
+    """Return dag run states as plain strings, or say which one is none (clause R4)."""
+    found = tuple(str(getattr(state, "value", state)) for state in given)
+    for state in found:
+        if state not in RUN_STATES:
+            msg = f"{field}: {shown(state)} is not a dag run state; use {', '.join(RUN_STATES)}"
+            raise InvalidRequest(msg)
+    return found
+
+
+def check_states(allowed: Iterable[str], failed: Iterable[str]) -> None:
+    """Refuse a state that is said to mean both success and failure (clause R4)."""
+    for state in allowed:
+        if state in failed:
+            msg = (
+                f"allowed_states and failed_states both hold {state!r}; leave it in one of them"
+                " (failed_states=[] lets every state in allowed_states pass)"
+            )
+            raise InvalidRequest(msg)

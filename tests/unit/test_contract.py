@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from trigger_compat import contract
+from trigger_compat import contract, values
 from trigger_compat.contract import Identity, Outcome, Parent, Resume, build_request, durable_run_id
 from trigger_compat.errors import InvalidRequest, InvalidRequestType
 
@@ -161,12 +161,12 @@ def test_r3_refuses_other_types_as_upstream_does() -> None:
 
 
 def test_r4_states() -> None:
-    assert contract.states("allowed_states", ["success", "queued"]) == ("success", "queued")
+    assert values.states("allowed_states", ["success", "queued"]) == ("success", "queued")
     with pytest.raises(InvalidRequest, match=r"^failed_states: 'done' is not a dag run state"):
-        contract.states("failed_states", ["done"])
+        values.states("failed_states", ["done"])
     with pytest.raises(InvalidRequest, match="allowed_states and failed_states both hold 'failed'"):
-        contract.check_states(("success", "failed"), ("failed",))
-    contract.check_states(("success", "failed"), ())
+        values.check_states(("success", "failed"), ("failed",))
+    values.check_states(("success", "failed"), ())
 
 
 @pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), "60", None, True])

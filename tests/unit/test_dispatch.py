@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import pathlib
+import re
 import subprocess
 import sys
 import warnings
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
-from trigger_compat import dispatch, errors
+from trigger_compat import dispatch, errors, ranges
 from trigger_compat.dispatch import FORCING_VARIABLE, default_path, path_name, within
 from trigger_compat.errors import PathUnavailable, UnsupportedAirflow
 
 SRC = pathlib.Path(dispatch.__file__).parent
+RANGE = re.compile(r'"((?:(?:>=|<|!=)\d[\d.]*(?:\.\*)?,?)+)"')
+RANGES = {found for path in SRC.rglob("*.py") for found in RANGE.findall(path.read_text())}
+RELEASES = list(itertools.product((2, 3, 4), (*range(6), 10, 11, 12), (0, 1, 4, 5, 9)))
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +110,21 @@ def test_ranges_are_inclusive_of_pre_releases() -> None:
     assert within(">=3.3", (3, 4, 0))
     assert not within("!=3.0.*,!=3.1.*", (3, 1, 8))
     assert within("!=3.0.*,!=3.1.*", (2, 11, 2))
+
+
+@pytest.mark.parametrize("specifier", sorted(RANGES))
+def test_ranges_mean_what_pep_440_says(specifier: str) -> None:
+    for release in RELEASES:
+        expected = SpecifierSet(specifier).contains(dispatch.text(release))
+        assert ranges.contains(specifier, release) is expected, release
+
+
+@pytest.mark.parametrize(
+    "specifier", ["==3.0", "<=3.0", "!=3.0", "~=3.0", ">3", "3.0", ">=3.0.*", ">=3.0, <4"]
+)
+def test_a_range_of_another_form_is_no_range(specifier: str) -> None:
+    with pytest.raises(ValueError, match=r"[34]"):
+        ranges.contains(specifier, (3, 0, 0))
 
 
 def test_importing_the_package_imports_no_airflow() -> None:

@@ -63,6 +63,16 @@ def test_a_record_that_was_read_is_not_written_back() -> None:
     assert store.calls == ["get"]
 
 
+def test_a_first_try_asks_for_nothing_and_sends_its_record_all_the_same() -> None:
+    store = Store()
+    store.rows["child"] = {"run_id": "a"}
+    records = Records(store, Log(), empty=True)
+    assert records.get("child") is None
+    records.set("child", {"run_id": "a"})
+    records.set("child", {"run_id": "a"})
+    assert store.calls == ["set"]
+
+
 def test_a_store_that_is_away_costs_a_warning_and_no_try() -> None:
     log = Log()
     records = Records(Store(RuntimeError("no such table")), log)

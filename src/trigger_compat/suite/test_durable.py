@@ -281,6 +281,44 @@ def test_the_child_is_recorded_before_it_is_triggered(airflow: Airflow) -> None:
     assert stored < triggered < calls.index(f"GET /dag-runs/child/{outcome.child.run_id}")
 
 
+@pytest.mark.clause("X10")
+def test_a_first_try_writes_its_record_and_reads_none(airflow: Airflow) -> None:
+    if not airflow.honours("store"):
+        pytest.skip("there is no task state store before Airflow 3.3")
+    outcome = airflow.parent(durable=True).run()
+
+    calls = [request.partition(" ")[0] for request in outcome.requests if " /store/" in request]
+    assert calls == ["PUT"]
+
+
+@pytest.mark.clause("X10")
+@pytest.mark.clause("X5")
+def test_the_record_of_an_older_epoch_is_replaced(airflow: Airflow) -> None:
+    """On 3.3 and the 3.4 betas it outlives a clear, so a try after one has to write what it does not read."""
+    if not airflow.honours("store"):
+        pytest.skip("there is no task state store before Airflow 3.3")
+    parent = airflow.parent(wait_for_completion=True, durable=True)
+    parent.run(finish("success"))
+    parent.clear()
+    second = parent.crash_while_waiting()
+
+    assert [record["run_id"] for record in airflow.records()] == [second.children[1].run_id]
+
+
+@pytest.mark.clause("X10")
+def test_a_retry_reads_the_record_once_and_does_not_write_it_again(airflow: Airflow) -> None:
+    if not airflow.honours("store"):
+        pytest.skip("there is no task state store before Airflow 3.3")
+    parent = airflow.parent(wait_for_completion=True, durable=True)
+    first = parent.crash_while_waiting()
+    airflow.set_state(first.child, "success")
+    second = parent.retry()
+
+    calls = [request.partition(" ")[0] for request in second.requests if " /store/" in request]
+    looks = [request for request in second.requests if request.startswith("GET /dag-runs/")]
+    assert (calls, len(looks)) == (["GET"], 1)
+
+
 @pytest.mark.clause("X11")
 def test_without_durable_nothing_is_stored_or_looked_up(airflow: Airflow) -> None:
     outcome = airflow.parent().run()

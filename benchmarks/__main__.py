@@ -1,0 +1,56 @@
+"""``python -m benchmarks operators|scale``: measure, print, and write JSON and Markdown.
+
+Needs nothing but Python and what is on its path; the environments of the Airflow releases are given by name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks import operators, scale
+
+RESULTS: Final = operators.ROOT / ".nox" / "results"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure what is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    of_operators = commands.add_parser("operators", help="this package beside upstream's operator")
+    of_operators.add_argument("--repetitions", type=int, default=5)
+    of_operators.add_argument("--no-messages", action="store_true", help="leave the real tasks out")
+    of_operators.add_argument("environments", nargs="+", metavar="AIRFLOW=PYTHON")
+    of_scale = commands.add_parser("scale", help="the load of waiting parents, computed and simulated")
+    of_scale.add_argument("--chart", type=Path, metavar="FILE", help="draw the chart into this SVG file")
+    options = parser.parse_args(arguments)
+    if options.command == "scale":
+        _write("scale", *scale.report(options.chart))
+        return
+    if options.repetitions < 1:
+        parser.error(f"--repetitions {options.repetitions}: give at least 1")
+    results = {}
+    for environment in options.environments:
+        airflow, _, python = environment.partition("=")
+        print(f"measuring on Airflow {airflow}", flush=True)
+        results[airflow] = operators.measure(python, options.repetitions, messages=not options.no_messages)
+    head = f"Medians of {options.repetitions} repetitions in turn. {operators.machine()}."
+    _write(
+        "operators", {"machine": operators.machine(), "releases": results}, [head, *operators.table(results)]
+    )
+
+
+def _write(name: str, found: dict[str, Any], lines: Sequence[str]) -> None:
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    text = "\n".join(lines) + "\n"
+    (RESULTS / f"bench-{name}.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    (RESULTS / f"bench-{name}.md").write_text(text, encoding="utf-8")
+    print(text)
+    print(f"details: {(RESULTS / f'bench-{name}.json').relative_to(operators.ROOT)} and .md", flush=True)
+
+
+if __name__ == "__main__":
+    main()

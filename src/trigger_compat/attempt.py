@@ -1,0 +1,331 @@
+"""What one try does, from its rendered arguments to the child's end.
+
+Apart from the operator, because a dag file needs none of it: parsing one loads the operator alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from trigger_compat import contract, dispatch, resumption, values, wait
+from trigger_compat._airflow import (
+    NOTSET,
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+    ArgNotSet,
+    DagRunAlreadyExists,
+)
+from trigger_compat._airflow import conf as airflow_conf
+from trigger_compat.contract import Identity, Outcome, Parent, Resume, TriggerRequest
+from trigger_compat.lineage import with_parent_info
+from trigger_compat.operator import DagIsPaused
+from trigger_compat.paths import task_instance
+from trigger_compat.records import STORE, with_records
+
+if TYPE_CHECKING:
+    from trigger_compat.operator import TriggerDagRunOperator
+    from trigger_compat.paths import Context, Path
+
+_NO_RUN = ("missing", "cleared")
+"""What a durable record is worth when there is no run to go back to: deleted, or of an older epoch."""
+
+Child = tuple[TriggerRequest, str | None]
+"""A child, and its state where it was looked at."""
+
+
+class ChildRunExists(AirflowFailException, DagRunAlreadyExists):
+    """The run exists and the parent may neither reset it nor skip; a retry can only fail again (T4).
+
+    Also a ``DagRunAlreadyExists``, which upstream's operator raises on 2.11.
+    """
+
+    serialize = AirflowException.serialize
+
+    def __init__(self, message: str) -> None:
+        AirflowException.__init__(self, message)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What one try knows, and does for the methods of the operator."""
+
+    operator: TriggerDagRunOperator
+    context: Any
+    request: TriggerRequest
+    path: Path
+    found: Child | None = None
+    child: Child | None = None
+
+    @classmethod
+    def begin(cls, operator: TriggerDagRunOperator, context: Context) -> Attempt:
+        """Check the rendered arguments and choose the path."""
+        operator.triggered_run_id = None
+        request = _request(operator, context)
+        path = dispatch.path_name(operator.path, defers=request.defers)
+        operator.log.info(
+            "Triggering dag %s by the %s path, durable=%s", request.dag_id, path, request.durable
+        )
+        never_tried = request.parent is not None and request.parent.try_number == 1
+        context = with_records(context, operator.log, empty=never_tried)
+        return cls(operator, context, request, dispatch.load(path))
+
+    def submit(self) -> dict[str, Any]:
+        """Trigger the child, or go back to that of an earlier or overlapping try; return its record."""
+        child, state = self.found or self._look_back()
+        while True:
+            decision = child.resume(state)
+            if decision is Resume.NEXT_GENERATION:
+                self.operator.log.info("Dag run %s is %s; triggering a fresh run", child.run_id, state)
+                child = child.at_generation(child.generation + 1)
+            elif decision is Resume.REFUSE:
+                raise _exists(child)
+            elif decision is not Resume.SUBMIT:
+                self.operator.log.info("Going back to dag run %s of an earlier try: %s", child.run_id, state)
+                break
+            if self._submit(child):
+                state = None
+                break
+            state = self._state_of_existing(child)
+            if not child.durable:
+                break
+        self._settle(child, state)
+        return child.record()
+
+    def state_of_record(self, record: object) -> str:
+        """Return the state of the recorded child, or why there is none to go back to."""
+        recalled = self.request.recalls(record)
+        if recalled is None:
+            return "cleared"
+        state = self.path.look(recalled, self.context)
+        # The record may be older than the newest child: it is written where the store can be reached.
+        # Only a child that settles the matter is taken from it, all else is left to the look back.
+        if state is not None and recalled.settles(state):
+            self.found = recalled, state
+        return state or "missing"
+
+    def is_active(self, status: str) -> bool:
+        """Say whether the child is still to be waited for."""
+        return status not in _NO_RUN and self.request.classify(status) is Outcome.PENDING
+
+    def is_allowed(self, status: str) -> bool:
+        """Say whether the child is in an allowed state."""
+        return self.request.classify(status) is Outcome.ALLOWED
+
+    def wait(self) -> None:
+        """Wait for the child, in this process or deferred; return at once if not asked to wait."""
+        child, state = self.settled()
+        if not child.wait:
+            return
+        if state is None or child.classify(state) is Outcome.PENDING:
+            if child.defers:
+                _defer_for(self.operator, child)
+            try:
+                state = wait.wait_for(
+                    child, partial(self.path.look, child, self.context), self.operator.log, state=state
+                )
+            except wait.ChildGone:
+                msg = f"Dag run {child.run_id} of {child.dag_id} is gone: deleted while it was waited for"
+                raise AirflowException(msg) from None
+        conclude(self.operator, child, state)
+
+    def settled(self) -> Child:
+        """Return the child of this try; the mixin goes back to a recorded one without a submit."""
+        return self.child or self._settle(*(self.found or self._look_back()))
+
+    def _look_back(self) -> Child:
+        """Find the newest child that an earlier try of this epoch can have left."""
+        request = self.request
+        if request.durable and request.parent:
+            # No try leaves more than one generation, so no more than the earlier tries can exist.
+            for generation in range(request.parent.earlier_tries, 0, -1):
+                child = request.at_generation(generation)
+                state = self.path.look(child, self.context)
+                if state is not None:
+                    return child, state
+                if request.identity is Identity.PINNED:
+                    break
+            if not request.first_try:
+                self.operator.log.info("No dag run of %s is left of an earlier try", request.dag_id)
+        return request, None
+
+    def _submit(self, child: TriggerRequest) -> bool:
+        """Trigger one run; False if it exists. Its id is recorded before the trigger leaves (X4, X10)."""
+        if child.fail_when_paused and self.path.is_paused(child, self.context):
+            raise DagIsPaused(child.dag_id)
+        _name(self.operator, child)
+        if child.durable and (records := self.context.get(STORE)) is not None:
+            records.set(self.operator.external_id_key, child.record())
+        return self.path.submit(self.operator, child, self.context)
+
+    def _state_of_existing(self, child: TriggerRequest) -> str | None:
+        """Return the state of a run that was there already, if it is this parent's (T2, T4, T8, X12)."""
+        if not child.owns_run and (child.first_try or not child.durable):
+            self.operator.triggered_run_id = child.run_id
+            if child.skip:
+                self.path.publish(self.operator, child, self.context)
+                msg = f"Dag run {child.run_id} of {child.dag_id} exists already"
+                raise AirflowSkipException(msg)
+            raise _exists(child)
+        state = self.path.look(child, self.context)
+        if state is None:
+            # 3.3+ also says "exists" of a run that has the same logical date and another id.
+            msg = f"Cannot trigger dag run {child.run_id} of {child.dag_id}: its logical date is taken"
+            raise AirflowException(msg)
+        self.operator.log.info(
+            "Dag run %s of %s exists already and is this task's own", child.run_id, child.dag_id
+        )
+        return state
+
+    def _settle(self, child: TriggerRequest, state: str | None) -> Child:
+        """Remember the child of this try and publish it: a new try has lost its XComs on 3.x."""
+        _name(self.operator, child)
+        self.operator.triggered_run_id = child.run_id
+        self.path.publish(self.operator, child, self.context)
+        self.child = child, state
+        return self.child
+
+
+def goes_on(operator: TriggerDagRunOperator, context: Context, event: tuple[str, Mapping[str, Any]]) -> bool:
+    """Go on after a deferral; False if the event is not this try's, which then has to start."""
+    _, payload = event
+    if resumption.ended_in_an_earlier_try(context):
+        operator.log.info("The event is that of an earlier try, which has failed by it; starting over")
+        resumption.note_try(context)
+        return False
+    run_ids = payload.get("run_ids") or []
+    run_id = run_ids[0] if len(run_ids) == 1 else None
+    operator.trigger_run_id = operator.triggered_run_id = run_id
+    child = TriggerRequest(
+        dag_id=operator.trigger_dag_id,
+        run_id=run_id or "",
+        identity=Identity.PINNED,
+        allowed_states=tuple(operator.allowed_states),
+        failed_states=tuple(operator.failed_states),
+    )
+    path = dispatch.load(dispatch.path_name(operator.path, defers=True))
+    if operator.durable and run_id:
+        # A try that was believed lost may have published its own child since (X6).
+        path.publish(operator, child, context)
+    state = path.resumed(child, payload)
+    if child.classify(state) is not Outcome.ALLOWED:
+        resumption.note_try(context)
+    conclude(operator, child, state)
+    return True
+
+
+def _request(operator: TriggerDagRunOperator, context: Context) -> TriggerRequest:
+    """Return the rendered arguments, checked."""
+    ti = task_instance(context)
+    _honour_arguments(operator)
+    given = operator.trigger_run_id
+    if given is not None and given == operator.generated_run_id:
+        given = None  # dag.test() runs a retry on the same object
+    request = contract.build_request(
+        trigger_dag_id=operator.trigger_dag_id,
+        trigger_run_id=given,
+        conf=operator.conf,
+        logical_date=_unset(operator.logical_date),
+        run_after=_unset(operator.run_after),
+        reset_dag_run=operator.reset_dag_run,
+        skip_when_already_exists=operator.skip_when_already_exists,
+        wait_for_completion=operator.wait_for_completion,
+        poke_interval=operator.poke_interval,
+        allowed_states=tuple(operator.allowed_states),
+        failed_states=tuple(operator.failed_states),
+        fail_when_dag_is_paused=operator.fail_when_dag_is_paused,
+        note=operator.note,
+        deferrable=operator.deferrable,
+        durable=operator.durable,
+        parent=None if ti is None else _parent(operator, ti),
+        run_id_pattern=airflow_conf.get(
+            "scheduler", "allowed_run_id_pattern", fallback=contract.DEFAULT_RUN_ID_PATTERN
+        ),
+    )
+    if operator.openlineage_inject_parent_info:
+        request = replace(request, conf=with_parent_info(request.conf, ti))
+    return request
+
+
+def _parent(operator: TriggerDagRunOperator, ti: Any) -> Parent:
+    map_index = ti.map_index
+    return Parent(
+        dag_id=ti.dag_id,
+        run_id=ti.run_id,
+        task_id=ti.task_id,
+        map_index=map_index if isinstance(map_index, int) else -1,
+        try_number=ti.try_number,
+        epoch=ti.max_tries,
+        retries=operator.retries or 0,
+    )
+
+
+def _honour_arguments(operator: TriggerDagRunOperator) -> None:
+    """Warn of, or refuse, what the running Airflow cannot honour (C3)."""
+    given = {
+        "note": operator.note is not None,
+        "run_after": _unset(operator.run_after) not in (values.UNSET, None),
+        "fail_when_dag_is_paused": operator.fail_when_dag_is_paused,
+    }
+    for name, argument in contract.ARGUMENTS.items():
+        if not given[name] or dispatch.within(argument.honoured):
+            continue
+        found = dispatch.text(dispatch.release())
+        says = f"{name} is honoured by Airflow {argument.honoured}, found {found}"
+        if argument.otherwise == "fail":
+            msg = f"{says}; leave it out, since ignoring it would do something else than asked"
+            raise AirflowFailException(msg)
+        operator.log.warning("%s; the run is triggered without it", says)
+
+
+def _exists(child: TriggerRequest) -> ChildRunExists:
+    return ChildRunExists(
+        f"Dag run {child.run_id} of {child.dag_id} exists already, or one with its logical date does;"
+        " set reset_dag_run or skip_when_already_exists, or trigger another run"
+    )
+
+
+def _name(operator: TriggerDagRunOperator, child: TriggerRequest) -> None:
+    """Make the run id known to listeners, which read it from the task (T6)."""
+    operator.trigger_run_id = child.run_id
+    if child.owns_run:
+        operator.generated_run_id = child.run_id
+
+
+def _defer_for(operator: TriggerDagRunOperator, child: TriggerRequest) -> NoReturn:
+    """Give the slot back until the child ends, on its run id alone (D1)."""
+    from trigger_compat.triggers import ChildRunTrigger  # loads ORM models on 3.x
+
+    operator.defer(
+        trigger=ChildRunTrigger(
+            dag_id=child.dag_id,
+            run_ids=[child.run_id],
+            states=[*child.allowed_states, *child.failed_states],
+            poll_interval=child.poke_interval,
+        ),
+        method_name="execute_complete",
+        timeout=operator.execution_timeout,
+    )
+    raise AssertionError  # pragma: no cover - defer() raises TaskDeferred
+
+
+def conclude(operator: TriggerDagRunOperator, child: TriggerRequest, state: str | None) -> None:
+    """End the try by the child's state (W1, W2, D4)."""
+    outcome = child.classify(state)
+    if outcome is Outcome.FAILED:
+        msg = f"{child.dag_id} failed with failed state {state}"
+        raise AirflowException(msg)
+    if outcome is Outcome.PENDING:
+        what = f"Dag run {child.run_id} of {child.dag_id} came back in state {state}"
+        known = f"{list(child.allowed_states)} or {list(child.failed_states)}"
+        msg = f"{what}, which is not in {known}" if state else f"{what}: it is gone"
+        raise AirflowException(msg)
+    operator.log.info("%s finished with allowed state %s", child.dag_id, state)
+
+
+def _unset(value: Any) -> Any:
+    """Translate Airflow's "not given", of which there have been two, to the contract's."""
+    return values.UNSET if value is NOTSET or isinstance(value, ArgNotSet) else value
