@@ -34,7 +34,8 @@ import nox
 
 import fanout
 import tally
-from environments import FOLDER, PYPROJECT, TEST_REQUIREMENTS, airflow_python
+import timing
+from environments import FOLDER, PYPROJECT, TEST_REQUIREMENTS, airflow_python, install_once
 from trigger_compat import matrix
 from trigger_compat.errors import MatrixError
 from trigger_compat.suite import drift
@@ -56,7 +57,7 @@ COUNTS: Final[list[tally.Counts]] = []
 def lint(session: nox.Session) -> None:
     """Check style, spelling and the matrix file."""
     _seal(session)
-    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    install_once(session, *nox.project.dependency_groups(PYPROJECT, "lint"))
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", "--check")
     session.run("codespell")
@@ -67,7 +68,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check types against the oldest and the newest Airflow of the default run, and those of the tools."""
     _seal(session)
-    session.install(*nox.project.dependency_groups(PYPROJECT, "types", "runner"))
+    install_once(session, *nox.project.dependency_groups(PYPROJECT, "types", "runner"))
     # Without Airflow the package itself cannot be judged; its turn comes below.
     tools = ("--cache-dir", str(FOLDER / ".mypy-tools"), "--follow-imports", "silent")
     session.run("mypy", *tools, "noxfile.py", ".ci")
@@ -78,7 +79,7 @@ def types(session: nox.Session) -> None:
         python = airflow_python(session, row)
         cache = FOLDER / f".mypy-{row.airflow}"
         beside = ("--python-executable", str(python), "--cache-dir", str(cache), "--exclude", foreign)
-        session.run("mypy", *beside, *options, "src", "tests")
+        session.run("mypy", *beside, *options, "src", "tests", "benchmarks")
 
 
 @nox.session(default=False)
@@ -87,8 +88,8 @@ def unit(session: nox.Session) -> None:
     _seal(session)
     with _counted(session.name) as report:
         # The build backend, because one test looks into the wheel.
-        session.install(*TEST_REQUIREMENTS, *PYPROJECT["build-system"]["requires"], "packaging")
-        session.install("--no-deps", "--editable", ".")
+        backend = PYPROJECT["build-system"]["requires"]
+        install_once(session, *TEST_REQUIREMENTS, *backend, "packaging", project=True)
         session.run("pytest", "tests/unit", "-W", "error", report, *session.posargs)
 
 
@@ -186,6 +187,33 @@ def conformance(session: nox.Session) -> None:
     print(f"written: {(FOLDER / 'conformance' / 'drift.md').relative_to(ROOT)} and drift.json beside it")
     if options.check and any(job.code for job in jobs):
         session.error(f"{options.operator} does not keep the contract on every release")
+
+
+@nox.session(default=False, venv_backend="none")
+def bench(session: nox.Session) -> None:
+    """Measure. Arguments: [operators | matrix | scale] [--airflow X ...] [--repetitions N] [-k EXPRESSION].
+
+    By default this package beside upstream's operator; ``matrix`` is about the time that these sessions take.
+    """
+    parser = _parser(session)
+    parser.add_argument("what", nargs="?", choices=("operators", "matrix", "scale"), default="operators")
+    parser.add_argument("--airflow", nargs="+", default=[])
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("-k", dest="expression", default="test_wait")
+    options = parser.parse_args(session.posargs)
+    _seal(session)
+    session.env["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), *sys.path])
+    rows = _rows(session, options.airflow) or (
+        MATRIX.defaults[::3] if options.what == "matrix" else MATRIX.defaults
+    )
+    if options.what == "matrix":
+        timing.report(timing.measure(session, rows, options.repetitions, options.expression))
+        return
+    command = [sys.executable, "-m", "benchmarks", options.what]
+    if options.what == "operators":
+        command += ["--repetitions", str(options.repetitions)]
+        command += [f"{row.airflow}={airflow_python(session, row)}" for row in rows]
+    session.run(*command, external=True)
 
 
 @nox.session(default=False)

@@ -2,7 +2,8 @@
 
 Three steps: Airflow alone, with the dependencies of its resolve date; then the test tools, under the versions
 that the first step chose; then this project, editable and without dependencies. A stamp in the environment
-says what it was built from: as long as that holds, nothing is installed again.
+says what it was built from: as long as that holds, nothing is installed again. What the first two steps chose
+is kept: an environment that is made again takes the same versions, without asking for any.
 """
 
 from __future__ import annotations
@@ -99,24 +100,71 @@ def airflow_python(
     if extra:
         before = installer.before(row.resolve.isoformat()) if dated else []
         airflow.append([*install, *before, f"apache-airflow=={row.airflow}", *extra])
-    tools = [
-        [*install, *beside, "--requirement", str(STACK_REQUIREMENTS), *TEST_REQUIREMENTS, *STUBS],
-        [*install, "--no-deps", "--editable", str(ROOT)],
-    ]
-    built_from = _digest([create], airflow, tools)
+    tools = [*install, *beside, "--requirement", str(STACK_REQUIREMENTS), *TEST_REQUIREMENTS, *STUBS]
+    built_from = _digest([create], airflow, [tools])
+    pins = FOLDER / ".resolved" / f"{name}-{built_from[:16]}.txt"
     with _locked(folder):
         if not stamp.is_file() or stamp.read_text(encoding="utf-8") != built_from:
             session.log(f"building {folder.relative_to(ROOT)} with {installer.name}")
             shutil.rmtree(folder, ignore_errors=True)
             # virtualenv is where nox is, and sessions are kept from looking there.
             _run(session, create, env={"PYTHONPATH": os.pathsep.join(sys.path)})
-            for command in airflow:
-                _run(session, command)
-            resolved.write_text(_run(session, installer.freeze(folder)), encoding="utf-8")
-            for command in tools:
-                _run(session, command)
+            if not _install_pinned(installer, folder, pins):
+                for command in airflow:
+                    _run(session, command)
+                resolved.write_text(_run(session, installer.freeze(folder)), encoding="utf-8")
+                _run(session, tools)
+                pins.parent.mkdir(exist_ok=True)
+                pins.write_text(_run(session, installer.freeze(folder)), encoding="utf-8")
+            _run(session, [*install, "--no-deps", *_project(session, installer)])
             stamp.write_text(built_from, encoding="utf-8")
     return python_of(folder)
+
+
+def _install_pinned(installer: Installer, folder: Path, pins: Path) -> bool:
+    """Install what was chosen before; False if nothing was, or some of it is not to be had any more."""
+    if not pins.is_file():
+        return False
+    command = [*installer.install(folder), "--no-deps", "--requirement", str(pins)]
+    # The versions are given, so that a cache that has them is as good as the index.
+    tries = [[*command, "--offline"], command] if installer.uv else [command]
+    return any(subprocess.run(each, capture_output=True, check=False).returncode == 0 for each in tries)
+
+
+def _project(session: nox.Session, installer: Installer) -> list[str]:
+    """Return what installs this project editable: with uv a wheel that is built once for all environments."""
+    if not installer.uv:
+        return ["--editable", str(ROOT)]
+    version = (ROOT / "src" / "trigger_compat" / "__init__.py").read_text(encoding="utf-8")
+    folder = FOLDER / f".editable-{_digest([[version]])[:16]}"
+    with _locked(folder):
+        if not folder.is_dir():
+            fresh = folder.with_name(f"{folder.name}.fresh")
+            shutil.rmtree(fresh, ignore_errors=True)
+            fresh.mkdir()
+            backend = PYPROJECT["build-system"]["requires"]
+            needs = [argument for need in (*backend, "editables") for argument in ("--with", need)]
+            build = "import sys, hatchling.build; hatchling.build.build_editable(sys.argv[1])"
+            run = [installer.uv, "run", "--quiet", "--no-project", "--python", sys.executable, *needs]
+            _run(session, [*run, "python", "-c", build, str(fresh)])
+            fresh.rename(folder)
+    return [str(next(folder.glob("*.whl")))]
+
+
+def install_once(session: nox.Session, *requirements: str, project: bool = False) -> None:
+    """Install into the session's own environment, unless that is what it holds already.
+
+    :param project: this project too, editable and without dependencies.
+    """
+    stamp = Path(session.virtualenv.location) / "installed"
+    wanted = _digest([[*requirements, str(project), session.virtualenv.location]])
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
+        return
+    stamp.unlink(missing_ok=True)
+    session.install(*requirements)
+    if project:
+        session.install("--no-deps", "--editable", str(ROOT))
+    stamp.write_text(wanted, encoding="utf-8")
 
 
 def _installer(session: nox.Session) -> Installer:
