@@ -199,7 +199,7 @@ def draw() -> str:
         x, y = at(mark, 0)
         parts.append(f'<text x="{x:.0f}" y="{y + 18:.0f}" text-anchor="middle">{mark} s</text>')
     parts.append(f'<text x="{WIDTH - 20}" y="{HEIGHT - 4}" text-anchor="end">the child takes</text>')
-    for mark in range(0, int(top), 250 if top > 600 else 100):
+    for mark in range(0, int(top), 500):
         x, y = at(lengths[0], mark)
         parts.append(f'<line x1="{x:.0f}" y1="{y:.0f}" x2="{WIDTH - 20}" y2="{y:.0f}" stroke="#ddd"/>')
         parts.append(f'<text x="{x - 6:.0f}" y="{y + 4:.0f}" text-anchor="end">{mark}</text>')
@@ -208,4 +208,10 @@ def draw() -> str:
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
         x, y = at(*curve[len(curve) // 4 if mode == "early looks" else 1])
         parts.append(f'<text x="{x + 8:.0f}" y="{y - 8:.0f}" fill="{colour}">{mode}</text>')
+    beats = 10_000 / HEARTBEAT
+    (x, y), (end, _) = at(lengths[0], beats), at(lengths[-1], beats)
+    parts.append(
+        f'<line x1="{x:.0f}" y1="{y:.0f}" x2="{end:.0f}" y2="{y:.0f}" stroke="#c33" stroke-dasharray="5"/>'
+    )
+    parts.append(f'<text x="{end:.0f}" y="{y - 8:.0f}" text-anchor="end" fill="#c33">heartbeats, 3.x</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
