@@ -32,15 +32,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     if options.repetitions < 1:
         parser.error(f"--repetitions {options.repetitions}: give at least 1")
-    results = {}
+    results: dict[str, Any] = {}
+    machine = operators.machine()
     for environment in options.environments:
         airflow, _, python = environment.partition("=")
         print(f"measuring on Airflow {airflow}", flush=True)
         results[airflow] = operators.measure(python, options.repetitions, messages=not options.no_messages)
-    head = f"Medians of {options.repetitions} repetitions in turn. {operators.machine()}."
-    _write(
-        "operators", {"machine": operators.machine(), "releases": results}, [head, *operators.table(results)]
-    )
+        print(*operators.table({airflow: results[airflow]}), sep="\n", flush=True)
+    machine = f"{machine}; at the end, {operators.machine()}"
+    head = f"Medians of {options.repetitions} repetitions in turn. {machine}."
+    _write("operators", {"machine": machine, "releases": results}, [head, *operators.table(results)])
 
 
 def _write(name: str, found: dict[str, Any], lines: Sequence[str]) -> None:

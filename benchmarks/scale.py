@@ -206,7 +206,7 @@ def draw() -> str:
     for (mode, curve), colour in zip(curves.items(), ("#0b6", "#888"), strict=True):
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in (at(*point) for point in curve))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        x, y = at(*curve[len(curve) // 4 if mode == "early looks" else 1])
+        x, y = at(*curve[len(curve) // 3 if mode == "early looks" else 1])
         parts.append(f'<text x="{x + 8:.0f}" y="{y - 8:.0f}" fill="{colour}">{mode}</text>')
     beats = 10_000 / HEARTBEAT
     (x, y), (end, _) = at(lengths[0], beats), at(lengths[-1], beats)
