@@ -42,7 +42,7 @@ def install() -> None:
     clock = Clock(float(os.environ[CHILD_SECONDS_VARIABLE]), Path(os.environ[NOTICED_VARIABLE]))
     defaults: Any = wait.wait_for.__kwdefaults__
     defaults.update(clock=lambda: clock.now, sleep=clock.sleep)
-    time.sleep = clock.sleep
+    time.sleep = clock.sleep  # type: ignore[assignment]
     try:
         import airflow.sdk  # noqa: F401
     except ImportError:
@@ -52,6 +52,7 @@ def install() -> None:
 
 
 def _answer_for_the_supervisor(clock: Clock) -> None:
+    from airflow.sdk.api.datamodels._generated import DagRunState
     from airflow.sdk.execution_time.comms import DagRunStateResult, GetDagRunState
 
     try:
@@ -61,13 +62,14 @@ def _answer_for_the_supervisor(clock: Clock) -> None:
     comms: Any = CommsDecoder
 
     def answer() -> Any:
-        return DagRunStateResult(state="success" if clock.look() else "running")
+        return DagRunStateResult(state=DagRunState("success" if clock.look() else "running"))
 
     if hasattr(comms, "send"):
         send = comms.send
         comms.send = lambda self, msg: answer() if isinstance(msg, GetDagRunState) else send(self, msg)
         return
-    send_request, get_message, asked = comms.send_request, comms.get_message, [None]
+    send_request, get_message = comms.send_request, comms.get_message
+    asked: list[Any] = [None]
 
     def keep_request(self: Any, log: Any, msg: Any) -> None:
         asked[0] = msg
@@ -90,7 +92,7 @@ def _end_the_child_in_the_database(clock: Clock, defaults: dict[str, Any]) -> No
             with create_session() as session:
                 session.execute(update(DagRun).where(DagRun.dag_id == "child").values(state="success"))
 
-    defaults["sleep"] = time.sleep = sleep
+    defaults["sleep"] = time.sleep = sleep  # type: ignore[assignment]
 
 
 install()

@@ -92,7 +92,7 @@ def parse(subject: str) -> dict[str, float]:
         text = DAG_FILE.format(baseline=source, home=subjects.home(subject), triggers=TRIGGERS_IN_FILE)
         file.write_text(text, encoding="utf-8")
 
-        wanted = {"bundle_path": Path(folder), "bundle_name": "b", "include_examples": False}
+        wanted: dict[str, Any] = {"bundle_path": Path(folder), "bundle_name": "b", "include_examples": False}
         asked = {name: value for name, value in wanted.items() if name in known}
 
         def once() -> float:

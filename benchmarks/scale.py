@@ -53,18 +53,17 @@ def model(child: float, poke: float, *, early: bool) -> tuple[float, float]:
     two of them are a ``poke_interval`` apart, at ``2 * poke``; from there on it is plain polling. The
     multiples of ``poke`` that fall between them are looks too.
     """
+    waited = math.ceil(child / poke) * poke
     if not early:
-        waited = math.ceil(child / poke) * poke
         return waited / poke, waited
     linear = 2 * FIRST_GAP
     if child <= linear:
-        looks = math.ceil(child / FIRST_GAP)
-        return looks, looks * FIRST_GAP
+        few = math.ceil(child / FIRST_GAP)
+        return few, few * FIRST_GAP
     grown = min(child, 2 * poke)
     looks = 2 + math.log(grown / linear, 1.5) + (grown > poke)
     if child <= 2 * poke:
         return looks + 0.5, child * 1.2  # on average half a step late: a step is half of what has passed
-    waited = math.ceil(child / poke) * poke
     return looks + (waited - 2 * poke) / poke, waited
 
 
