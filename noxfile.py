@@ -32,10 +32,13 @@ if __name__ == "__main__":
 
 import nox
 
+import evidence
 import fanout
+import nametable
+import proof
 import tally
 import timing
-from environments import FOLDER, PYPROJECT, TEST_REQUIREMENTS, airflow_python, install_once
+from environments import EXTRAS, FOLDER, PYPROJECT, TEST_REQUIREMENTS, airflow_python, install_once
 from trigger_compat import matrix
 from trigger_compat.errors import MatrixError
 from trigger_compat.suite import drift
@@ -88,8 +91,8 @@ def unit(session: nox.Session) -> None:
     _seal(session)
     with _counted(session.name) as report:
         # The build backend, because one test looks into the wheel.
-        backend = PYPROJECT["build-system"]["requires"]
-        install_once(session, *TEST_REQUIREMENTS, *backend, "packaging", project=True)
+        tools = (*PYPROJECT["build-system"]["requires"], *EXTRAS["cli"])
+        install_once(session, *TEST_REQUIREMENTS, *tools, "packaging", project=True)
         session.run("pytest", "tests/unit", "-W", "error", report, *session.posargs)
 
 
@@ -270,6 +273,39 @@ def demo(session: nox.Session) -> None:
         [old] = _rows(session, [options.old]) if options.old else final[-2:-1]
         command += ["--from-python", str(airflow_python(session, old))]
     _run_stack(session, "python", *command, *options.passed_on)
+
+
+@nox.session(default=False, venv_backend="none")
+def names(session: nox.Session) -> None:
+    """Write the table of names that the floor report decides import fallbacks with."""
+    _seal(session)
+    nametable.write(session)
+
+
+@nox.session(default=False)
+def floor(session: nox.Session) -> None:
+    """Report what each floor buys, by what the tests ran. Arguments: [--airflow X ...], the report's own."""
+    parser = _parser(session)
+    parser.add_argument("--airflow", nargs="+", default=[])
+    options, passed_on = parser.parse_known_args(session.posargs)
+    _seal(session)
+    for row in _rows(session, options.airflow) or MATRIX.defaults:
+        evidence.of(session, row, airflow_python(session, row))
+    session.install("--editable", ".[cli]", "--no-deps")
+    session.install(*EXTRAS["cli"], "packaging")
+    report = ("python", "-m", "trigger_compat", "floor", "--source", ".", "--evidence", str(evidence.FOLDER))
+    session.run(*report, *passed_on)
+
+
+@nox.session(default=False, venv_backend="none")
+def prove(session: nox.Session) -> None:
+    """Raise the floor on a copy, and test it. Arguments: [--floor X.Y] [--airflow X ...]."""
+    parser = _parser(session)
+    parser.add_argument("--floor", metavar="X.Y")
+    parser.add_argument("--airflow", nargs="+", default=[])
+    options = parser.parse_args(session.posargs)
+    _seal(session)
+    proof.prove(session, _rows(session, options.airflow), options.floor)
 
 
 def _run_stack(session: nox.Session, *command: str) -> None:

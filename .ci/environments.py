@@ -18,6 +18,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -165,6 +166,24 @@ def install_once(session: nox.Session, *requirements: str, project: bool = False
     if project:
         session.install("--no-deps", "--editable", str(ROOT))
     stamp.write_text(wanted, encoding="utf-8")
+
+
+def bare(
+    session: nox.Session, folder: Path, interpreter: str, resolve: date, requirements: Sequence[str]
+) -> Path:
+    """Install an Airflow alone, with the dependencies of a day, and return its interpreter."""
+    installer = _installer(session)
+    shutil.rmtree(folder, ignore_errors=True)
+    _run(session, installer.create(folder, interpreter), env={"PYTHONPATH": os.pathsep.join(sys.path)})
+    before = installer.before(resolve.isoformat())
+    for command in (*installer.prepare(folder), [*installer.install(folder), *before, *requirements]):
+        _run(session, command)
+    return python_of(folder)
+
+
+def find(version: str) -> str | None:
+    """Return an interpreter of a version, such as ``3.11``, if there is one."""
+    return _find(version, f"{sys.version_info.major}.{sys.version_info.minor}")
 
 
 def _installer(session: nox.Session) -> Installer:

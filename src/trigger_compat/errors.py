@@ -41,6 +41,30 @@ class PathUnavailable(TriggerCompatError):
     exit_code = 6
 
 
+class SourceError(TriggerCompatError):
+    """What the floor report is to scan is not there, or is not Python; one line."""
+
+    exit_code = 7
+
+
+class UnknownFloor(TriggerCompatError):
+    """A floor, a policy or a date on the command line means nothing; one line."""
+
+    exit_code = 8
+
+
+class ToolMissing(TriggerCompatError):
+    """A part of the command line needs an extra that is not installed; one line: which."""
+
+    exit_code = 9
+
+
+class UsageError(TriggerCompatError):
+    """The command line itself is wrong; one line."""
+
+    exit_code = 10
+
+
 class FindingsError(TriggerCompatError):
     """A file of findings, or a set of them, makes no drift table; one line: file, problem, remedy."""
 

@@ -60,6 +60,15 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """A release that is older than the supported ones: the floor report compares with it."""
+
+    airflow: str
+    released: date
+    resolve: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PathRange:
     """One path: where it can run, and where it is chosen by itself."""
 
@@ -98,7 +107,7 @@ class Deviation:
 
     def covers(self, airflow: str) -> bool:
         """Say whether it is declared for this release."""
-        return _within(self.airflow, airflow)
+        return within(self.airflow, airflow)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +126,7 @@ class Matrix:
 
     paths: tuple[PathRange, ...]
     releases: tuple[Release, ...]
+    history: tuple[Past, ...]
     excluded: tuple[Exclusion, ...]
     pins: tuple[Pin, ...]
     deviations: tuple[Deviation, ...]
@@ -190,11 +200,12 @@ def parse(text: str) -> Matrix:
     :raises MatrixError: see :func:`load`.
     """
     document = _Row("top level", _read(text))
-    document.keys("schema", "paths", "releases", "excluded", "pins", "deviations", "policies")
+    document.keys("schema", "paths", "releases", "history", "excluded", "pins", "deviations", "policies")
     document.choice("schema", (SCHEMA,))
     matrix = Matrix(
         paths=tuple(_path(name, row) for name, row in document.mapping("paths").items()),
         releases=tuple(map(_release, document.rows("releases", "airflow"))),
+        history=tuple(map(_past, document.rows("history", "airflow"))),
         excluded=tuple(map(_exclusion, document.rows("excluded", "airflow"))),
         pins=tuple(map(_pin, document.rows("pins", "airflow"))),
         deviations=tuple(map(_deviation, document.rows("deviations", "id"))),
@@ -305,7 +316,8 @@ class _Row:
         return value
 
 
-def _within(specifier: str, airflow: str) -> bool:
+def within(specifier: str, airflow: str) -> bool:
+    """Say whether a release is in a range, without its pre-release part."""
     return SpecifierSet(specifier).contains(Version(airflow).base_version)
 
 
@@ -340,6 +352,11 @@ def _release(row: _Row) -> Release:
             row.name, "preview", row.data["preview"], "the version says otherwise; true is for a1, b2 or rc3"
         )
     return release
+
+
+def _past(row: _Row) -> Past:
+    row.keys("airflow", "released", "resolve")
+    return Past(airflow=row.version("airflow"), released=row.date("released"), resolve=row.date("resolve"))
 
 
 def _exclusion(row: _Row) -> Exclusion:
@@ -388,12 +405,17 @@ def _policy(row: _Row) -> Policy:
 
 def _check_releases(matrix: Matrix) -> None:
     """Check what one row cannot know of the others: the order, and the path that is the default."""
-    before: Release | None = None
+    before: Past | Release | None = None
+    for place, past in enumerate(matrix.history):
+        if before and Version(past.airflow) < Version(before.airflow):
+            name = f"history[{place}] ({past.airflow})"
+            _fail(name, "airflow", past.airflow, f"comes after {before.airflow}; order the rows by version")
+        before = past
     for place, row in enumerate(matrix.releases):
         name = f"releases[{place}] ({row.airflow})"
         if before and Version(row.airflow) < Version(before.airflow):
             _fail(name, "airflow", row.airflow, f"comes after {before.airflow}; order the rows by version")
-        paths = [path.name for path in matrix.paths if _within(path.default_for, row.airflow)]
+        paths = [path.name for path in matrix.paths if within(path.default_for, row.airflow)]
         if paths != [row.path]:
             _fail(name, "path", row.path, f"the paths' default_for gives {' and '.join(paths) or 'none'}")
         before = row
@@ -437,7 +459,7 @@ def _check_deviations(matrix: Matrix) -> None:
         name = f"deviations[{place}] ({row.id})"
         if row.path not in paths:
             _fail(name, "path", row.path, f"unknown; use one of {', '.join(paths)}")
-        carried = [known for known in matrix.releases if _within(paths[row.path].carries, known.airflow)]
+        carried = [known for known in matrix.releases if within(paths[row.path].carries, known.airflow)]
         if not any(row.covers(known.airflow) for known in carried):
             _fail(name, "airflow", row.airflow, "matches no release that the path carries; delete the row")
 
@@ -534,25 +556,36 @@ _FORMATS: Final[Mapping[str, Callable[[Sequence[Release]], str]]] = {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the matrix, or only check it."""
-    parser = argparse.ArgumentParser(prog="python -m trigger_compat.matrix", description=main.__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that :func:`answer` reads."""
     parser.add_argument("file", nargs="?", type=Path, help=f"default: the {FILE_NAME} of this package")
     parser.add_argument("--format", choices=tuple(_FORMATS), default="table")
     parser.add_argument("--all", action="store_true", help="every release, not the default run alone")
     parser.add_argument("--check", action="store_true", help="say whether the file is right; print no rows")
-    options = parser.parse_args(arguments)
+
+
+def answer(options: argparse.Namespace) -> str:
+    """Return the matrix in the form that is asked for, or only its size.
+
+    :raises MatrixError: see :func:`load`.
+    """
+    matrix = load(options.file)
+    if options.check:
+        return f"{len(matrix.releases)} releases, {len(matrix.deviations)} deviations"
+    # The README shows every release, whichever stand for their minors.
+    every = options.all or options.format == "markdown"
+    return _FORMATS[options.format](matrix.releases if every else matrix.defaults)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the matrix, or only check it."""
+    parser = argparse.ArgumentParser(prog="python -m trigger_compat.matrix", description=main.__doc__)
+    add_arguments(parser)
     try:
-        matrix = load(options.file)
+        print(answer(parser.parse_args(arguments)))
     except MatrixError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    if options.check:
-        print(f"{len(matrix.releases)} releases, {len(matrix.deviations)} deviations")
-        return 0
-    # The README shows every release, whichever stand for their minors.
-    every = options.all or options.format == "markdown"
-    print(_FORMATS[options.format](matrix.releases if every else matrix.defaults))
     return 0
 
 

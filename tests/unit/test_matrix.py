@@ -73,7 +73,7 @@ def test_each_release_is_one_line_in_canonical_form() -> None:
         flags = f"default: {str(row.default).lower()}, preview: {str(row.preview).lower()}}}"
         return f"{head}pythons: [{pythons}], path: {row.path}, {flags}"
 
-    written = [text for text in TEXT.splitlines() if text.startswith("  - {") and "resolve:" in text]
+    written = [text for text in TEXT.splitlines() if text.startswith("  - {") and "pythons:" in text]
     assert written == list(map(line, ROWS))
 
 

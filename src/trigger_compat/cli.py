@@ -1,0 +1,156 @@
+"""The command line ``trigger-compat``: what runs here, what the matrix says, what a higher floor would buy.
+
+Needs the extra ``cli``. What each command does lives elsewhere; this module reads arguments and writes the
+answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import date, datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import NoReturn
+
+from trigger_compat import doctor
+from trigger_compat import matrix as matrix_module
+from trigger_compat.errors import SourceError, TriggerCompatError, UnknownFloor, UsageError
+
+CHECK_FAILED = 1
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}; see {self.prog} --help")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0, 1 where a check fails, or that of the error's class."""
+    try:
+        options = _parser().parse_args(arguments)
+        code: int = options.run(options)
+    except TriggerCompatError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    except BrokenPipeError:  # whoever reads has seen enough
+        sys.stderr.close()
+        return 0
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="trigger-compat", description="What runs here, and what a higher floor would buy.")
+    parser.add_argument("--version", action="version", version=version("trigger-compat"))
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    _add_doctor(commands)
+    _add_matrix(commands)
+    _add_floor(commands)
+    return parser
+
+
+def _add_doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
+    what = "say which Airflow is here, which path a trigger takes and why, and what it cannot keep"
+    command = commands.add_parser("doctor", help=what, description=what.capitalize() + ".")
+    command.add_argument("--format", choices=tuple(doctor.FORMATS), default="table")
+    command.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+    command.set_defaults(run=_doctor)
+
+
+def _add_matrix(commands: argparse._SubParsersAction[_Parser]) -> None:
+    what = "show or check the matrix of supported releases"
+    command = commands.add_parser("matrix", help=what, description=what.capitalize() + ".")
+    matrix_module.add_arguments(command)
+    command.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+    command.set_defaults(run=_matrix)
+
+
+def _add_floor(commands: argparse._SubParsersAction[_Parser]) -> None:
+    what = "report what each higher floor would let a package delete"
+    command = commands.add_parser("floor", help=what, description=what.capitalize() + ".")
+    add = command.add_argument
+    add(
+        "--source",
+        required=True,
+        metavar="NAME|FOLDER",
+        help="an installed distribution, or a folder of Python",
+    )
+    add(
+        "--floor",
+        action="append",
+        default=[],
+        metavar="X.Y",
+        help="only these; default: all from the declared one on",
+    )
+    add("--format", choices=("table", "markdown", "json", "html"), default="table")
+    add("--output", type=Path, metavar="FILE", help="default: standard output")
+    add("--today", type=_day, metavar="YYYY-MM-DD", help="the day that policies are judged on")
+    add("--matrix", type=Path, metavar="FILE", help="another compat-matrix.yaml: its releases and policies")
+    add("--policy", metavar="ID|RULE:MONTHS", help="the one that --check asks; your own: drop-after:18")
+    add("--drift", type=Path, metavar="FILE", help="a drift table (JSON) for the heat map of the HTML page")
+    add(
+        "--evidence", type=Path, metavar="FOLDER", help="what each release ran of the source, by nox -s floor"
+    )
+    add("--check", action="store_true", help="exit with 1 if dead code remains or the policy is broken")
+    add("--allow-older", action="store_true", help="with --check: a floor below the policy's is no breach")
+    command.set_defaults(run=_floor)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    _write(doctor.FORMATS[options.format](doctor.examine()), options.output)
+    return 0
+
+
+def _matrix(options: argparse.Namespace) -> int:
+    _write(matrix_module.answer(options), options.output)
+    return 0
+
+
+def _floor(options: argparse.Namespace) -> int:
+    # Imported here: the other commands need neither the scanner nor its tables.
+    from trigger_compat.floor import check, policy, render, report, scan, source, versions
+    from trigger_compat.floor import drift as drift_table
+    from trigger_compat.floor import evidence as evidence_files
+
+    matrix = matrix_module.load(options.matrix)
+    chosen = policy.choose(options.policy, matrix) if options.policy else None
+    own = [chosen] if chosen and chosen not in matrix.policies else []
+    floors = [versions.parse_floor(text) for text in options.floor]
+    drift = drift_table.read(options.drift) if options.drift else None
+    evidence = evidence_files.read(options.evidence) if options.evidence else ()
+    root = Path(options.source)
+    found = report.build(
+        scan.scan(source.read(options.source)),
+        matrix,
+        options.today or datetime.now(timezone.utc).date(),
+        floors=floors,
+        policies=own,
+        drift=drift,
+        measured=(lambda minors: evidence_files.raises(root, matrix, evidence, minors)) if evidence else None,
+    )
+    _write(render.FORMATS[options.format](found), options.output)
+    if not options.check:
+        return 0
+    problems = check.problems(found, chosen, allow_older=options.allow_older)
+    for problem in problems:
+        sys.stderr.write(f"{problem}\n")
+    return CHECK_FAILED if problems else 0
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise UnknownFloor(f"--today: {text!r} is no date; write it as YYYY-MM-DD") from error
+
+
+def _write(text: str, output: Path | None) -> None:
+    text = text if text.endswith("\n") else f"{text}\n"
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SourceError(f"--output: {output}: {error.strerror}; name a file that can be written") from error

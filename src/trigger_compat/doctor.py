@@ -1,0 +1,136 @@
+"""What a trigger would do on the Airflow that is installed here, and why."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+from trigger_compat import contract, dispatch, matrix
+from trigger_compat.errors import TriggerCompatError, UnsupportedAirflow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """The answer.
+
+    :param capabilities: what this Airflow honours, each with what happens where it does not.
+    :param deviations: id and reason of what the path cannot keep here.
+    :param deferral_deviations: the same of the path that a deferral takes, where that is another one.
+    """
+
+    trigger_compat: str
+    airflow: str
+    in_matrix: str
+    path: str
+    why: str
+    deferral_path: str
+    capabilities: Mapping[str, str]
+    deviations: Mapping[str, str]
+    deferral_deviations: Mapping[str, str]
+
+
+def examine() -> Diagnosis:
+    """Look at what is installed.
+
+    :raises UnsupportedAirflow: there is none, or none that this package carries.
+    :raises PathUnavailable: the environment variable names a path that it cannot take.
+    """
+    try:
+        installed = version("apache-airflow")
+        release = dispatch.release()
+    except (PackageNotFoundError, ImportError) as error:
+        raise UnsupportedAirflow(
+            "no Airflow is installed here; pip install 'apache-airflow>=2.11'"
+        ) from error
+    path = dispatch.path_name(None, defers=False)
+    deferral = dispatch.path_name(None, defers=True)
+    known = matrix.load()
+    here = dispatch.text(release)
+    deferred = known.deviations_of(deferral, here) if deferral != path else ()
+    return Diagnosis(
+        trigger_compat=version("trigger-compat"),
+        airflow=installed,
+        in_matrix=_in_matrix(known, installed),
+        path=path,
+        why=_why(path, release),
+        deferral_path=deferral,
+        capabilities=dict(_capabilities()),
+        deviations={each.id: each.reason for each in known.deviations_of(path, here)},
+        deferral_deviations={each.id: each.reason for each in deferred},
+    )
+
+
+def _in_matrix(known: matrix.Matrix, installed: str) -> str:
+    try:
+        row = known.release(installed)
+    except TriggerCompatError as error:
+        return str(error)
+    return f"tested, released {row.released}" + (", a preview" if row.preview else "")
+
+
+def _why(path: str, release: dispatch.Release) -> str:
+    forced = os.environ.get(dispatch.FORCING_VARIABLE)
+    if forced:
+        return f"{dispatch.FORCING_VARIABLE}={forced} forces it"
+    row = next(row for row in dispatch.PATHS if row.name == path)
+    return f"it is the default on Airflow {row.default_for}, this is {dispatch.text(release)}"
+
+
+def _capabilities() -> Iterator[tuple[str, str]]:
+    for name, argument in contract.ARGUMENTS.items():
+        honoured = dispatch.within(argument.honoured)
+        otherwise = "ignored with a warning" if argument.otherwise == "warn" else "fails the task"
+        yield name, "honoured" if honoured else f"{otherwise}; needs Airflow {argument.honoured}"
+    store = dispatch.within(">=3.3")
+    yield "durable", "kept in task_state_store too" if store else "found again by the computed run id"
+
+
+def as_table(found: Diagnosis) -> str:
+    lines = [
+        f"trigger-compat  {found.trigger_compat}",
+        f"Airflow         {found.airflow} ({found.in_matrix})",
+        f"path            {found.path}: {found.why}",
+        f"deferral        {found.deferral_path}",
+        "",
+        *(f"{name:<24}  {what}" for name, what in found.capabilities.items()),
+        "",
+    ]
+    if found.deviations:
+        lines.append("What this path cannot keep here:")
+        lines += [f"  {name}: {reason}" for name, reason in found.deviations.items()]
+    else:
+        lines.append("This path keeps every clause of the contract here.")
+    if found.deferral_deviations:
+        lines.append(f"What the path {found.deferral_path} cannot keep, which a deferral takes:")
+        lines += [f"  {name}: {reason}" for name, reason in found.deferral_deviations.items()]
+    return "\n".join(lines)
+
+
+def as_json(found: Diagnosis) -> str:
+    return json.dumps(asdict(found), indent=2)
+
+
+def as_markdown(found: Diagnosis) -> str:
+    lines = [
+        "| what | here |",
+        "| --- | --- |",
+        f"| trigger-compat | {found.trigger_compat} |",
+        f"| Airflow | {found.airflow} ({found.in_matrix}) |",
+        f"| path | `{found.path}`: {found.why} |",
+        f"| deferral | `{found.deferral_path}` |",
+        *(f"| `{name}` | {what} |" for name, what in found.capabilities.items()),
+        *(f"| deviation `{name}` | {reason} |" for name, reason in found.deviations.items()),
+        *(f"| when it defers, `{name}` | {reason} |" for name, reason in found.deferral_deviations.items()),
+    ]
+    return "\n".join(lines)
+
+
+FORMATS: Final[Mapping[str, Callable[[Diagnosis], str]]] = {
+    "table": as_table,
+    "markdown": as_markdown,
+    "json": as_json,
+}

@@ -1,0 +1,47 @@
+"""The floor report in the form that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from trigger_compat.errors import ToolMissing
+from trigger_compat.floor.report import Report
+
+
+def table(report: Report) -> str:
+    from trigger_compat.floor.render.terminal import render
+
+    return render(report)
+
+
+def markdown(report: Report) -> str:
+    from trigger_compat.floor.render.markdown import render
+
+    return render(report)
+
+
+def as_json(report: Report) -> str:
+    from trigger_compat.floor.render.data import render
+
+    return render(report)
+
+
+def html(report: Report) -> str:
+    """Return a page that needs nothing but itself.
+
+    :raises ToolMissing: jinja2 is not installed.
+    """
+    try:
+        from trigger_compat.floor.render.page import render
+    except ImportError as error:
+        raise ToolMissing("--format html needs jinja2; run: pip install 'trigger-compat[cli]'") from error
+    return render(report)
+
+
+FORMATS: Final[Mapping[str, Callable[[Report], str]]] = {
+    "table": table,
+    "markdown": markdown,
+    "json": as_json,
+    "html": html,
+}

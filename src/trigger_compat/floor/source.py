@@ -1,0 +1,221 @@
+"""What is scanned: the Python files of an installed distribution, or of a folder."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import re
+import tokenize
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from trigger_compat.errors import SourceError
+from trigger_compat.floor.model import Kind
+from trigger_compat.floor.versions import GRID, Release
+
+SKIPPED_FOLDERS: Final = {"__pycache__", "node_modules", "site-packages", "build", "dist", "venv", "env"}
+AIRFLOW_NAMES: Final = ("apache-airflow", "apache-airflow-core")
+
+
+@dataclass(eq=False)
+class Module:
+    """One file.
+
+    :param file: its path in the report, relative to the root of the source, with ``/``.
+    """
+
+    file: str
+    kind: Kind
+    text: str
+    tree: ast.Module
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return self.text.splitlines()
+
+    @cached_property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of its dotted name, counted from the root of the source."""
+        path = PurePosixPath(self.file).with_suffix("")
+        return path.parent.parts if path.name == "__init__" else path.parts
+
+    @property
+    def package(self) -> tuple[str, ...]:
+        """What a relative import starts from."""
+        return self.parts if self.file.endswith("__init__.py") else self.parts[:-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A distribution or folder, read.
+
+    :param floor: the oldest Airflow that its metadata allows, or None where they say nothing about it.
+    :param broken: files that are not Python as this interpreter knows it, with what is wrong.
+    """
+
+    name: str
+    version: str
+    floor: Release | None
+    modules: tuple[Module, ...]
+    broken: tuple[tuple[str, str], ...] = ()
+
+
+def read(source: str) -> Source:
+    """Read a folder, or an installed distribution by its name.
+
+    :raises SourceError: it is neither, or holds no Python that can be read.
+    """
+    path = Path(source)
+    if path.is_dir():
+        found = _folder(path)
+    elif path.exists():
+        raise SourceError(f"source: {source} is a file; give the folder or distribution it belongs to")
+    else:
+        found = _distribution(source)
+    if not found.modules:
+        if found.broken:
+            file, problem = found.broken[0]
+            raise SourceError(f"source: {source}: no file can be read as Python; {file}: {problem}")
+        raise SourceError(f"source: {source} holds no Python file; give a folder or distribution that does")
+    return found
+
+
+def _distribution(name: str) -> Source:
+    try:
+        distribution = importlib.metadata.distribution(name)
+    except (importlib.metadata.PackageNotFoundError, ValueError) as error:
+        raise SourceError(
+            f"source: {name!r} is neither a folder nor an installed distribution; pip install it"
+        ) from error
+    files = [(str(file), Path(str(file.locate()))) for file in distribution.files or ()]
+    found = [(file, path) for file, path in files if file.endswith(".py") and not file.startswith("..")]
+    if not found and (editable := _editable(distribution)):
+        return _folder(editable)
+    modules, broken = _modules(found)
+    return Source(
+        name=distribution.metadata["Name"],
+        version=distribution.version,
+        floor=floor_of(distribution.requires or ()),
+        modules=modules,
+        broken=broken,
+    )
+
+
+def _editable(distribution: importlib.metadata.Distribution) -> Path | None:
+    """Return where an editable install keeps its source."""
+    found = re.search(r'"url": *"file://([^"]+)"', distribution.read_text("direct_url.json") or "")
+    return Path(found[1]) if found else None
+
+
+def _folder(root: Path) -> Source:
+    files = [(path.relative_to(root).as_posix(), path) for path in _python_files(root)]
+    modules, broken = _modules(files)
+    name, version, requirements = _metadata(root)
+    return Source(name=name, version=version, floor=floor_of(requirements), modules=modules, broken=broken)
+
+
+def _python_files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink():
+            continue
+        if path.is_dir():
+            if path.name not in SKIPPED_FOLDERS and not path.name.startswith("."):
+                yield from _python_files(path)
+        elif path.suffix == ".py":
+            yield path
+
+
+def _metadata(root: Path) -> tuple[str, str, list[str]]:
+    """Return name, version and requirements, from metadata of an unpacked wheel or from pyproject.toml."""
+    for folder in (*root.glob("*.dist-info"), *root.glob("*.egg-info"), *root.glob("src/*.egg-info")):
+        distribution = importlib.metadata.PathDistribution(folder)
+        name = distribution.metadata["Name"]
+        if name:
+            return name, distribution.version, distribution.requires or []
+    try:
+        text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return root.resolve().name, "", []
+    # Python 3.10 has no TOML parser, and these three have a plain form.
+    table = _table(text, "project")
+    name = _quoted(table, "name") or root.resolve().name
+    return name, _quoted(table, "version"), _dependencies(table)
+
+
+def _dependencies(table: str) -> list[str]:
+    """Return the list of dependencies, which is written in TOML as in Python."""
+    start = re.search(r"^dependencies\s*=\s*(?=\[)", table, re.MULTILINE)
+    rest = table[start.end() :] if start else ""
+    for end in re.finditer(r"\]", rest):  # one of them closes the list; others are of extras
+        try:
+            found = ast.literal_eval(rest[: end.end()])
+        except (ValueError, SyntaxError):
+            continue
+        return [each for each in found if isinstance(each, str)]
+    return []
+
+
+def _table(text: str, name: str) -> str:
+    found = re.search(rf"^\[{name}\]\s*$(.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL)
+    return found[1] if found else ""
+
+
+def _quoted(table: str, key: str) -> str:
+    found = re.search(rf"^{key}\s*=\s*[\"']([^\"']*)[\"']", table, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def floor_of(requirements: Iterable[str]) -> Release | None:
+    """Return the oldest Airflow that a list of requirements allows."""
+    for text in requirements:
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            continue
+        if canonicalize_name(requirement.name) not in AIRFLOW_NAMES:
+            continue
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        if not any(each.operator in (">=", ">", "==", "~=") for each in requirement.specifier):
+            continue
+        allowed = (point for point in GRID if requirement.specifier.contains(".".join(map(str, point))))
+        return next(allowed, None)
+    return None
+
+
+def _modules(files: Iterable[tuple[str, Path]]) -> tuple[tuple[Module, ...], tuple[tuple[str, str], ...]]:
+    modules: list[Module] = []
+    broken: list[tuple[str, str]] = []
+    for name, path in files:
+        file = name.replace("\\", "/")
+        try:
+            with tokenize.open(path) as opened:
+                text = opened.read()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of the scanned source's own odd escapes
+                tree = ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as error:
+            broken.append((file, " ".join(str(error).split())[:120] or type(error).__name__))
+            continue
+        modules.append(Module(file=file, kind=kind_of(file), text=text, tree=tree))
+    return tuple(modules), tuple(broken)
+
+
+def kind_of(file: str) -> Kind:
+    """Say what a file is part of, by its place."""
+    path = PurePosixPath(file)
+    folders = set(path.parts[:-1])
+    if folders & {"tests", "test", "testing", "unit_tests"} or re.fullmatch(
+        r"test_.*\.py|.*_test\.py|conftest\.py", path.name
+    ):
+        return Kind.TESTS
+    if folders & {"docs", "doc", "examples", "example_dags"}:
+        return Kind.DOCS
+    return Kind.PACKAGE

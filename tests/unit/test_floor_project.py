@@ -1,0 +1,192 @@
+"""What a higher floor means for this project: the evidence of its tests, and the work list, carried out."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.unit.floors import tree
+from trigger_compat import matrix
+from trigger_compat.errors import SourceError
+from trigger_compat.floor import apply, evidence, worklist
+from trigger_compat.floor.model import Category, Finding, Kind
+from trigger_compat.floor.render import text
+
+ROOT = Path(__file__).parents[2]
+COPIED = ("src", "tests", "docs", "compat-matrix.yaml", "pyproject.toml", "README.md", "noxfile.py")
+
+
+@pytest.fixture(scope="module")
+def raised(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of this checkout without 2.11, exactly as the work list says."""
+    copy = tmp_path_factory.mktemp("copy")
+    for name in COPIED:
+        place = ROOT / name
+        if place.is_dir():
+            shutil.copytree(place, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(place, copy / name)
+    worklist.carry_out(copy, worklist.steps(copy, (3, 0)))
+    return copy
+
+
+def test_the_matrix_without_2_11_is_right(raised: Path) -> None:
+    known = matrix.parse((raised / matrix.FILE_NAME).read_text(encoding="utf-8"))
+
+    assert {row.minor for row in known.releases} == {"3.0", "3.1", "3.2", "3.3", "3.4"}
+    assert [row.airflow for row in known.history][-2:] == ["2.11.0", "2.11.2"]
+    assert [path.name for path in known.paths] == ["exception", "accessor"]
+
+
+def test_the_readme_shows_the_matrix_without_2_11(raised: Path) -> None:
+    readme = (raised / "README.md").read_text(encoding="utf-8")
+    known = matrix.parse((raised / matrix.FILE_NAME).read_text(encoding="utf-8"))
+
+    assert matrix.readme_table(known) in readme
+
+
+def test_every_file_is_still_python(raised: Path) -> None:
+    for file in [*(raised / "src").rglob("*.py"), *(raised / "tests").rglob("*.py")]:
+        ast.parse(file.read_text(encoding="utf-8"), str(file))
+
+
+def test_what_2_11_alone_needed_is_gone(raised: Path) -> None:
+    gone = ("src/trigger_compat/paths/airflow2.py", "src/trigger_compat/suite/harness/airflow2.py")
+
+    assert not [name for name in gone if (raised / name).exists()]
+    assert "airflow.models.baseoperator" not in (raised / "src/trigger_compat/_airflow.py").read_text()
+
+
+def test_dispatch_refuses_2_11_and_carries_the_rest(raised: Path) -> None:
+    code = (
+        "from trigger_compat import dispatch\n"
+        "from trigger_compat.errors import UnsupportedAirflow\n"
+        "assert dispatch.default_path((3, 0, 0)) == 'exception'\n"
+        "assert dispatch.default_path((3, 3, 0)) == 'accessor'\n"
+        "try:\n    dispatch.default_path((2, 11, 2))\n"
+        "except UnsupportedAirflow as error:\n    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(raised / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stdout.startswith("trigger-compat needs Airflow 3.0 or newer, found 2.11.2"), done.stderr
+
+
+def test_the_raised_copy_has_nothing_more_to_take_out(raised: Path) -> None:
+    assert not [step for step in worklist.steps(raised, (3, 0)) if not step.by_hand]
+
+
+def test_a_work_list_that_does_not_fit_any_more_is_refused(tmp_path: Path) -> None:
+    tree(tmp_path, {"module.py": "a = 1\n"})
+    step = worklist.Step(file="module.py", what="change", before="b = 1", after="b = 2")
+
+    with pytest.raises(SourceError, match=r"module\.py: change: the text is not there once"):
+        worklist.carry_out(tmp_path, [step])
+
+
+def test_no_checkout_has_no_work_list(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no checkout of trigger-compat"):
+        worklist.steps(tmp_path, (3, 0))
+
+
+def _finding(line: int, end: int, category: Category) -> Finding:
+    return Finding(file="f.py", line=line, end=end, category=category, dies=1, reason="")
+
+
+def test_what_a_dead_condition_held_moves_to_the_left() -> None:
+    before = (
+        "def f():\n    if NEW:\n        # why\n        a = 1\n        return a\n    else:\n        b = 2\n"
+    )
+    findings = [_finding(2, 2, Category.CONSTANT), _finding(6, 7, Category.DEAD)]
+
+    assert apply.carried_out(before, findings) == "def f():\n    # why\n    a = 1\n    return a\n"
+
+
+def test_a_block_that_loses_all_it_held_passes() -> None:
+    before = "class A:\n    if OLD:\n        b = 1\n"
+
+    assert apply.carried_out(before, [_finding(2, 3, Category.DEAD)]) == "class A:\n    pass\n"
+
+
+def _evidence(folder: Path, airflow: str, lines: dict[str, str], tests: dict[str, str]) -> None:
+    data = {"airflow": airflow, "digest": "", "seconds": 120, "lines": lines, "tests": tests}
+    (folder / f"{airflow}.json").write_text(json.dumps(data), encoding="utf-8")
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> evidence.Raise:
+    file, old, test = (
+        "src/trigger_compat/links.py",
+        "src/trigger_compat/paths/airflow2.py",
+        "tests/integration/dying.py",
+    )
+    tests = {"one": "xfailed", "two": "passed", "three": "skipped"}
+    _evidence(tmp_path, "2.11.2", {file: "1-40", old: "1-9", test: "5"}, {**tests, "three": "passed"})
+    _evidence(tmp_path, "3.3.2", {file: "1-27", test: "6"}, {**tests, "one": "passed"})
+    [result] = evidence.raises(ROOT, matrix.load(), evidence.read(tmp_path), [(3, 0)])
+    return result
+
+
+def test_lines_that_only_older_releases_ran_die(found: evidence.Raise) -> None:
+    assert found.places == {
+        "src/trigger_compat/links.py": "28-40",
+        "src/trigger_compat/paths/airflow2.py": "1-9",
+        "tests/integration/dying.py": "5",
+    }
+    assert (found.lines[Kind.PACKAGE], found.lines[Kind.TESTS]) == (22, 1)
+    assert found.files == ("src/trigger_compat/paths/airflow2.py",)
+
+
+def test_tests_and_expected_failures_go_with_the_last_release_that_has_them(found: evidence.Raise) -> None:
+    assert (found.tests, found.xfails) == (1, 1)
+
+
+def test_what_is_left_behind_is_counted_and_what_is_not_measured_is_said(found: evidence.Raise) -> None:
+    assert found.environments == ("2.11.0", "2.11.1", "2.11.2")
+    assert found.minutes == 2.0
+    assert found.unmeasured == ("3.0.6", "3.1.8", "3.2.2", "3.4.0b2")
+
+
+def test_without_a_release_to_compare_with_nothing_is_said_to_die(tmp_path: Path) -> None:
+    _evidence(tmp_path, "2.11.2", {"src/trigger_compat/links.py": "1-9"}, {"one": "passed"})
+    [result] = evidence.raises(ROOT, matrix.load(), evidence.read(tmp_path), [(3, 0)])
+
+    assert not result.compared
+    assert (result.places, result.tests) == ({}, 0)
+    assert set(text.measured_cells(result)[1:7]) == {"-"}
+
+
+def test_a_capability_is_unconditional_once_all_releases_have_it(tmp_path: Path) -> None:
+    _evidence(tmp_path, "2.11.2", {}, {})
+    floors = [(3, 0), (3, 2), (3, 3)]
+    results = evidence.raises(ROOT, matrix.load(), evidence.read(tmp_path), floors)
+
+    assert [set(each.capabilities) for each in results] == [
+        set(),
+        {"note", "fail_when_dag_is_paused"},
+        {"note", "fail_when_dag_is_paused", "run_after"},
+    ]
+
+
+@pytest.mark.parametrize("broken", ["", "{}", '{"airflow": "x", "seconds": 1, "lines": {}, "tests": {}}'])
+def test_broken_evidence_is_refused(tmp_path: Path, broken: str) -> None:
+    (tmp_path / "3.3.2.json").write_text(broken, encoding="utf-8")
+
+    with pytest.raises(SourceError, match=r"3\.3\.2\.json: not evidence"):
+        evidence.read(tmp_path)
+
+
+def test_no_evidence_says_how_to_make_some(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="holds none; run: nox -s floor"):
+        evidence.read(tmp_path)
