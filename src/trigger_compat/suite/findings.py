@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 import pytest
 
-from trigger_compat.suite.harness import AIRFLOW, Outcome, operator_path
+from trigger_compat.suite.harness import AIRFLOW, ChildRun, Outcome, operator_path
 
 Verdict = Literal["pass", "fail", "deviation", "not applicable", "skipped"]
 SCHEMA: Final = 1
@@ -125,14 +125,23 @@ def _of_assertion(statement: str, names: dict[str, Any], inside: dict[str, Any])
     if not isinstance(test, ast.Compare) or len(test.ops) != 1:
         return None
     left, right = test.left, test.comparators[0]
-    if any(isinstance(node, (ast.Call, ast.Await, ast.NamedExpr)) for node in ast.walk(test)):
+    if any(isinstance(node, ast.NamedExpr) for node in ast.walk(test)) or not _is_pure(test):
         return None  # to ask again might change the answer
     found, wanted = (eval(ast.unparse(side), names, inside) for side in (left, right))
     if isinstance(test.ops[0], ast.Eq):
-        return f"{_name(left)} is {found!r}, not {wanted!r}"
+        return f"{_name(left)} is {_value(found)}, not {_value(wanted)}"
     if isinstance(test.ops[0], ast.In):
-        return f"{_name(right)} says {wanted!r}, without {found!r}"
+        short = isinstance(wanted, str) and len(wanted) <= SHOWN
+        return f"{_name(right)} is without {found!r}" + (f": {wanted!r}" if short else "")
+    if isinstance(test.ops[0], ast.NotIn):
+        return f"{_name(right)} holds {found!r}"
     return None
+
+
+def _is_pure(test: ast.expr) -> bool:
+    """Whether an expression calls nothing but what only looks at its arguments."""
+    calls = [node.func for node in ast.walk(test) if isinstance(node, ast.Call)]
+    return all(isinstance(called, ast.Name) and called.id in ("len", "set", "sorted") for called in calls)
 
 
 def _name(node: ast.expr) -> str:
@@ -140,7 +149,16 @@ def _name(node: ast.expr) -> str:
     text = ast.unparse(node)
     if isinstance(node, (ast.Attribute, ast.Subscript)):
         return text.partition(".")[2] or text
-    return text if isinstance(node, ast.Name) else "it"
+    return "it" if isinstance(node, (ast.Tuple, ast.Constant)) else text
+
+
+def _value(value: object) -> str:
+    """Name child runs by their run ids, anything else as Python writes it."""
+    if isinstance(value, ChildRun):
+        return f"run {value.run_id!r}"
+    if isinstance(value, tuple) and value and all(isinstance(each, ChildRun) for each in value):
+        return f"runs {[each.run_id for each in value]}"
+    return "none" if value == () else repr(value)
 
 
 def _short(text: str) -> str:

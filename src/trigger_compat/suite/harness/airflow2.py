@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from trigger_compat.suite.harness.backend import AfterTrigger, Files
-from trigger_compat.suite.harness.process import HarnessError, Outage, Report
+from trigger_compat.suite.harness.process import Outage, Report, import_error, pack
 
 
 class Airflow2:
@@ -26,7 +26,7 @@ class Airflow2:
 
         bag = DagBag(str(dag_file), include_examples=False)
         if bag.import_errors:
-            raise HarnessError(f"import error: {bag.import_errors}")
+            raise import_error(bag.import_errors)
         return bag
 
     def store(self, dag_file: Path) -> None:
@@ -72,7 +72,7 @@ class Airflow2:
             async for event in trigger.run():
                 return event.payload
 
-        report({"event": asyncio.run(first_event())})
+        report({"event": pack(asyncio.run(first_event()))})
 
     def run_dag(self, dag_file: Path, files: Files) -> None:
         _log_to(files.log)

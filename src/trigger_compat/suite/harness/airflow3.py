@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from trigger_compat.suite.harness.backend import AfterTrigger, Files
-from trigger_compat.suite.harness.process import HarnessError, Outage, Report
+from trigger_compat.suite.harness.process import Outage, Report, import_error, pack
 
 USED_BY_EVERY_TRY = (
     "a2wsgi",
@@ -51,7 +51,7 @@ class Airflow3:
         wanted = {"bundle_path": dag_file.parent, "bundle_name": "dags-folder", "include_examples": False}
         bag = DagBag(str(dag_file), **{key: value for key, value in wanted.items() if key in known})
         if bag.import_errors:
-            raise HarnessError(f"import error: {bag.import_errors}")
+            raise import_error(bag.import_errors)
         return bag
 
     def store(self, dag_file: Path) -> None:
@@ -160,7 +160,7 @@ class Airflow3:
             async for event in trigger.run():
                 return event.payload
 
-        report({"event": asyncio.run(first_event())})
+        report({"event": pack(asyncio.run(first_event()))})
 
     def run_dag(self, dag_file: Path, files: Files) -> None:
         self._parse(dag_file).dags["parent"].test()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pickle
 import select
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import psutil
@@ -22,6 +23,22 @@ Report = Callable[[dict[str, Any]], None]
 
 class HarnessError(AssertionError):
     """What the test waits for will not happen."""
+
+
+def import_error(errors: Mapping[str, str]) -> HarnessError:
+    """Return the error for a dag file that does not import, what it says first."""
+    texts = "\n".join(errors.values())
+    return HarnessError(f"the dag does not import: {texts.strip().splitlines()[-1]}\n{texts}")
+
+
+def pack(value: Any) -> str:
+    """Return any value as text that a report can carry; dates stay dates, as in Airflow's database."""
+    return pickle.dumps(value).hex()
+
+
+def unpack(text: str) -> Any:
+    """Return what was packed."""
+    return pickle.loads(bytes.fromhex(text))
 
 
 class Forked:

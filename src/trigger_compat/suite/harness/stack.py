@@ -32,7 +32,7 @@ from trigger_compat.suite import OPERATOR
 from trigger_compat.suite.harness import database
 from trigger_compat.suite.harness.backend import AfterTrigger, Backend, Files
 from trigger_compat.suite.harness.model import NO_DATE, Callback, ChildRun, Event, Outcome, Run
-from trigger_compat.suite.harness.process import LIMIT, Forked, HarnessError, Report
+from trigger_compat.suite.harness.process import LIMIT, Forked, HarnessError, Report, unpack
 
 HERE = Path(__file__).resolve().parent.parent
 DAGS = HERE / "dags"
@@ -380,7 +380,7 @@ class Parent:
         process = self.airflow.fork(lambda report: self.airflow.backend.run_trigger(trigger, report))
         if during:
             during()
-        payload = alter(process.report("event", limit))
+        payload = alter(unpack(process.report("event", limit)))
         process.wait()
         with database.open_session() as session:
             Trigger.submit_event(trigger_id, TriggerEvent(payload), session=session)
