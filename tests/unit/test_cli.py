@@ -236,3 +236,28 @@ def test_the_doctor_speaks_to_people(
     shown = capsys.readouterr().out
     assert "accessor" in shown
     assert "when it defers" in shown or "which a deferral takes" in shown
+
+
+@pytest.mark.parametrize("by", ["direct_url", "pth"])
+def test_an_editable_install_is_read_where_its_source_is(
+    by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``pip install -e`` notes the folder; a wheel that was built editable has it in a .pth file alone."""
+    tree(tmp_path / "checkout", OLD)
+    site = tmp_path / "site"
+    info = site / "some_editable-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Name: some-editable\nVersion: 1.0\nRequires-Dist: apache-airflow>=2.11\n")
+    (site / "some.pth").write_text(f"{tmp_path / 'checkout'}\n")
+    (info / "RECORD").write_text("some.pth,,\nsome_editable-1.0.dist-info/METADATA,,\n")
+    local = {"url": f"file://{tmp_path}/some.whl", "archive_info": {}}
+    if by == "direct_url":
+        (site / "some.pth").unlink()
+        local = {"url": f"file://{tmp_path / 'checkout'}", "dir_info": {"editable": True}}
+    (info / "direct_url.json").write_text(json.dumps(local))
+    monkeypatch.syspath_prepend(str(site))
+
+    assert run("floor", "--source", "some-editable", "--format", "json", "--today", "2026-11-22") == 0
+    data = json.loads(capsys.readouterr().out)
+    assert (data["source"]["name"], data["source"]["declared_floor"]) == ("some-editable", "2.11.0")
+    assert data["findings"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import json
 import re
 import tokenize
 import warnings
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Final
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -97,7 +100,7 @@ def _distribution(name: str) -> Source:
     files = [(str(file), Path(str(file.locate()))) for file in distribution.files or ()]
     found = [(file, path) for file, path in files if file.endswith(".py") and not file.startswith("..")]
     if not found and (editable := _editable(distribution)):
-        return _folder(editable)
+        found = [(path.relative_to(editable).as_posix(), path) for path in _python_files(editable)]
     modules, broken = _modules(found)
     return Source(
         name=distribution.metadata["Name"],
@@ -109,9 +112,15 @@ def _distribution(name: str) -> Source:
 
 
 def _editable(distribution: importlib.metadata.Distribution) -> Path | None:
-    """Return where an editable install keeps its source."""
-    found = re.search(r'"url": *"file://([^"]+)"', distribution.read_text("direct_url.json") or "")
-    return Path(found[1]) if found else None
+    """Return where an editable install keeps its source: the folder it is of, or that of its .pth file."""
+    direct = json.loads(distribution.read_text("direct_url.json") or "{}")
+    if direct.get("dir_info", {}).get("editable"):
+        return Path(url2pathname(urlsplit(direct["url"]).path))
+    for file in distribution.files or ():
+        if file.suffix == ".pth":
+            named = [Path(line) for line in Path(str(file.locate())).read_text(encoding="utf-8").splitlines()]
+            return next((folder for folder in named if folder.is_dir()), None)
+    return None
 
 
 def _folder(root: Path) -> Source:
