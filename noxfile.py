@@ -38,7 +38,7 @@ import nametable
 import proof
 import tally
 import timing
-from environments import EXTRAS, FOLDER, PYPROJECT, TEST_REQUIREMENTS, airflow_python, install_once
+from environments import EXTRAS, FOLDER, PYPROJECT, ROW_TESTS, TEST_REQUIREMENTS, airflow_python, install_once
 from trigger_compat import matrix
 from trigger_compat.errors import MatrixError
 from trigger_compat.suite import drift
@@ -113,10 +113,7 @@ def tests(session: nox.Session, airflow: str) -> None:
         # Airflow writes into its home on import; the tests that start one choose homes of their own.
         session.env["AIRFLOW_HOME"] = str(FOLDER / f"airflow-{airflow}" / "home")
         session.run(python, "-m", "tests.cell", row.airflow, row.path, external=True)
-        paths = ("tests/unit", "src/trigger_compat/suite", "tests/integration")
-        # These read source and dates, for which one Python is as good as another: the unit session runs them.
-        elsewhere = ("--ignore-glob=*/test_floor_*.py", "--ignore-glob=*/test_cli.py")
-        session.run(python, "-m", "pytest", *paths, *elsewhere, report, *session.posargs, external=True)
+        session.run(python, "-m", "pytest", *ROW_TESTS, report, *session.posargs, external=True)
 
 
 @nox.session(default=False, venv_backend="none")

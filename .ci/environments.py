@@ -36,6 +36,14 @@ EXTRAS: Final[dict[str, list[str]]] = PYPROJECT["project"]["optional-dependencie
 TEST_REQUIREMENTS: Final[Sequence[str]] = [*EXTRAS["suite"], *EXTRAS["test"]]
 # Type stubs live beside Airflow, because that is where mypy looks for them.
 STUBS: Final = nox.project.dependency_groups(PYPROJECT, "stubs")
+# What a row runs. What reads source and dates is left to the unit session: for that, any Python will do.
+ROW_TESTS: Final = (
+    "tests/unit",
+    "src/trigger_compat/suite",
+    "tests/integration",
+    "--ignore-glob=*/test_floor_*.py",
+    "--ignore-glob=*/test_cli.py",
+)
 # What a whole stack needs of its Airflow (the drivers for Postgres), here so that one environment serves all.
 STACK_REQUIREMENTS: Final = ROOT / "tests" / "e2e" / "airflow-requirements.txt"
 # The first pip that can leave out what was uploaded after a date, as uv always could.

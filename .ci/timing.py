@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree as ET
 
 import fanout
-from environments import FOLDER, airflow_python
+from environments import FOLDER, ROW_TESTS, airflow_python
 from tally import RESULTS, results_file
 from trigger_compat.matrix import Release
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[1]
 NOXFILE: Final = ROOT / "noxfile.py"
-PATHS: Final = ("tests/unit", "src/trigger_compat/suite", "tests/integration")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +74,7 @@ def _row(session: nox.Session, release: Release, repetitions: int, expression: s
     unchanged = _seconds(lambda: airflow_python(session, release))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
     environment |= {"AIRFLOW_HOME": str(folder / "home")}
-    bare = [python, "-m", "pytest", *PATHS, "-q", "-k", expression]
+    bare = [python, "-m", "pytest", *ROW_TESTS, "-q", "-k", expression]
     by_nox = [sys.executable, str(NOXFILE), "-s", f"tests({release.airflow})", "--", "-q", "-k", expression]
     taken: dict[str, list[float]] = {"bare": [], "row": []}
     for repetition in range(repetitions + 1):

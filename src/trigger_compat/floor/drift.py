@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from trigger_compat.errors import SourceError
 from trigger_compat.matrix import Matrix
+from trigger_compat.suite import clause_order
 
 KEPT: Final = "kept"
 DEVIATES: Final = "deviates"
@@ -31,9 +32,7 @@ class Drift:
 def of_matrix(matrix: Matrix) -> Drift:
     """Return where the default path of each release deviates, as the matrix declares it."""
     releases = tuple(row.airflow for row in matrix.releases)
-    clauses = tuple(
-        sorted({row.clause for row in matrix.deviations}, key=lambda each: ("RTWDXP".find(each[0]), each))
-    )
+    clauses = tuple(sorted({row.clause for row in matrix.deviations}, key=clause_order))
     cells: dict[tuple[str, str], tuple[str, str]] = {}
     for row in matrix.releases:
         found = matrix.deviations_of(row.path, row.airflow)

@@ -21,3 +21,8 @@ OPERATOR: Final = "trigger_compat:TriggerDagRunOperator"
 
 CLAUSES: Final[Mapping[str, int]] = {"C": 4, "R": 6, "T": 8, "W": 7, "D": 4, "X": 12, "P": 5}
 """How many clauses the contract has of each kind, in its order."""
+
+
+def clause_order(clause: str) -> tuple[int, int]:
+    """Return what sorts clauses as the contract has them: by kind, then by number (X2 before X10)."""
+    return tuple(CLAUSES).index(clause[0]), int(clause[1:])

@@ -17,10 +17,9 @@ from typing import Any, Final
 from packaging.version import Version
 
 from trigger_compat.errors import FindingsError
-from trigger_compat.suite import CLAUSES
+from trigger_compat.suite import clause_order
 
 SCHEMA: Final = 1
-KINDS: Final = tuple(CLAUSES)
 WIDTH: Final = 34
 """Widest cell of the terminal table, in characters."""
 
@@ -87,7 +86,7 @@ class Drift:
                 for clause in finding["clauses"]:
                     of_row = found.setdefault(row_of(clause, finding["title"]), {})
                     of_row.setdefault(report["airflow"], []).append(finding)
-        ordered = sorted(found, key=lambda row: (KINDS.index(row[0][0]), int(row[0][1:]), row[1]))
+        ordered = sorted(found, key=lambda row: (clause_order(row[0]), row[1]))
         return {row: [_cell(found[row].get(release, ())) for release in self.releases] for row in ordered}
 
 
