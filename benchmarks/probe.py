@@ -154,7 +154,7 @@ def _ours(operator: Any, context: Mapping[str, Any]) -> Callable[[], None]:
     from trigger_compat import attempt, dispatch
 
     operator.durable = True  # the identity that costs most: computed, hashed
-    dispatch.load(dispatch.default_path()).submit = _leave  # type: ignore[method-assign, assignment]
+    dispatch.load(dispatch.default_path(dispatch.release())).submit = _leave  # type: ignore[method-assign, assignment]
 
     def run() -> None:
         operator.trigger_run_id = None

@@ -19,7 +19,7 @@ def main(airflow: str, path: str) -> None:
     checks = (
         ("installed Airflow", version("apache-airflow"), airflow),
         ("imported Airflow", imported.__version__, airflow),
-        ("default path", dispatch.default_path(), path),
+        ("default path", dispatch.default_path(dispatch.release()), path),
         ("trigger_compat from", str(Path(trigger_compat.__file__).parent), str(SOURCES)),
     )
     for what, found, wanted in checks:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from trigger_compat import contract, dispatch, resumption, values, wait
+from trigger_compat import contract, dispatch, events, resumption, values, wait
 from trigger_compat._airflow import (
     NOTSET,
     AirflowException,
@@ -57,6 +57,7 @@ class Attempt:
     context: Any
     request: TriggerRequest
     path: Path
+    log: events.TaskLog
     found: Child | None = None
     child: Child | None = None
 
@@ -64,14 +65,13 @@ class Attempt:
     def begin(cls, operator: TriggerDagRunOperator, context: Context) -> Attempt:
         """Check the rendered arguments and choose the path."""
         operator.triggered_run_id = None
-        request = _request(operator, context)
-        path = dispatch.path_name(operator.path, defers=request.defers)
-        operator.log.info(
-            "Triggering dag %s by the %s path, durable=%s", request.dag_id, path, request.durable
-        )
+        log = events.TaskLog(operator.log)
+        request = _request(operator, context, log)
+        path, why = dispatch.choose(operator.path, defers=request.defers)
+        log.info(events.PATH, path=path, why=why, dag_id=request.dag_id, durable=request.durable)
         never_tried = request.parent is not None and request.parent.try_number == 1
-        context = with_records(context, operator.log, empty=never_tried)
-        return cls(operator, context, request, dispatch.load(path))
+        context = with_records(context, log, empty=never_tried)
+        return cls(operator, context, request, dispatch.load(path), log)
 
     def submit(self) -> dict[str, Any]:
         """Trigger the child, or go back to that of an earlier or overlapping try; return its record."""
@@ -79,13 +79,15 @@ class Attempt:
         while True:
             decision = child.resume(state)
             if decision is Resume.NEXT_GENERATION:
-                self.operator.log.info("Dag run %s is %s; triggering a fresh run", child.run_id, state)
+                self.log.info(events.FRESH, **child.name, state=state)
                 child = child.at_generation(child.generation + 1)
             elif decision is Resume.REFUSE:
                 raise _exists(child)
             elif decision is not Resume.SUBMIT:
-                self.operator.log.info("Going back to dag run %s of an earlier try: %s", child.run_id, state)
+                self.log.info(events.RECONNECT, **child.name, state=state)
                 break
+            elif state is not None:
+                self.log.info(events.RESET, **child.name, state=state)
             if self._submit(child):
                 state = None
                 break
@@ -125,16 +127,20 @@ class Attempt:
                 _defer_for(self.operator, child)
             try:
                 state = wait.wait_for(
-                    child, partial(self.path.look, child, self.context), self.operator.log, state=state
+                    child, partial(self.path.look, child, self.context), self.log, state=state
                 )
             except wait.ChildGone:
                 msg = f"Dag run {child.run_id} of {child.dag_id} is gone: deleted while it was waited for"
                 raise AirflowException(msg) from None
-        conclude(self.operator, child, state)
+        conclude(child, state)
 
     def settled(self) -> Child:
         """Return the child of this try; the mixin goes back to a recorded one without a submit."""
-        return self.child or self._settle(*(self.found or self._look_back()))
+        if self.child:
+            return self.child
+        child, state = self.found or self._look_back()
+        self.log.info(events.RECONNECT, **child.name, state=state)
+        return self._settle(child, state)
 
     def _look_back(self) -> Child:
         """Find the newest child that an earlier try of this epoch can have left."""
@@ -148,8 +154,9 @@ class Attempt:
                     return child, state
                 if request.identity is Identity.PINNED:
                     break
-            if not request.first_try:
-                self.operator.log.info("No dag run of %s is left of an earlier try", request.dag_id)
+            if request.parent.try_number > 1:
+                over = events.CLEARED if request.first_try else events.NONE_LEFT
+                self.log.info(over, dag_id=request.dag_id)
         return request, None
 
     def _submit(self, child: TriggerRequest) -> bool:
@@ -157,6 +164,7 @@ class Attempt:
         if child.fail_when_paused and self.path.is_paused(child, self.context):
             raise DagIsPaused(child.dag_id)
         _name(self.operator, child)
+        self.log.info(events.TRIGGERING, **child.name, identity=child.identity.value)
         if child.durable and (records := self.context.get(STORE)) is not None:
             records.set(self.operator.external_id_key, child.record())
         return self.path.submit(self.operator, child, self.context)
@@ -175,9 +183,7 @@ class Attempt:
             # 3.3+ also says "exists" of a run that has the same logical date and another id.
             msg = f"Cannot trigger dag run {child.run_id} of {child.dag_id}: its logical date is taken"
             raise AirflowException(msg)
-        self.operator.log.info(
-            "Dag run %s of %s exists already and is this task's own", child.run_id, child.dag_id
-        )
+        self.log.info(events.ITS_OWN, **child.name, state=state)
         return state
 
     def _settle(self, child: TriggerRequest, state: str | None) -> Child:
@@ -192,8 +198,9 @@ class Attempt:
 def goes_on(operator: TriggerDagRunOperator, context: Context, event: tuple[str, Mapping[str, Any]]) -> bool:
     """Go on after a deferral; False if the event is not this try's, which then has to start."""
     _, payload = event
+    log = events.TaskLog(operator.log)
     if resumption.ended_in_an_earlier_try(context):
-        operator.log.info("The event is that of an earlier try, which has failed by it; starting over")
+        log.info(events.OLD_EVENT)
         resumption.note_try(context)
         return False
     run_ids = payload.get("run_ids") or []
@@ -206,21 +213,23 @@ def goes_on(operator: TriggerDagRunOperator, context: Context, event: tuple[str,
         allowed_states=tuple(operator.allowed_states),
         failed_states=tuple(operator.failed_states),
     )
-    path = dispatch.load(dispatch.path_name(operator.path, defers=True))
+    path = dispatch.load(dispatch.choose(operator.path, defers=True)[0])
     if operator.durable and run_id:
         # A try that was believed lost may have published its own child since (X6).
         path.publish(operator, child, context)
     state = path.resumed(child, payload)
     if child.classify(state) is not Outcome.ALLOWED:
         resumption.note_try(context)
-    conclude(operator, child, state)
+    if state is not None:
+        log.info(events.ENDED, **child.name, state=state)
+    conclude(child, state)
     return True
 
 
-def _request(operator: TriggerDagRunOperator, context: Context) -> TriggerRequest:
+def _request(operator: TriggerDagRunOperator, context: Context, log: events.Log) -> TriggerRequest:
     """Return the rendered arguments, checked."""
     ti = task_instance(context)
-    _honour_arguments(operator)
+    _honour_arguments(operator, log)
     given = operator.trigger_run_id
     if given is not None and given == operator.generated_run_id:
         given = None  # dag.test() runs a retry on the same object
@@ -263,7 +272,7 @@ def _parent(operator: TriggerDagRunOperator, ti: Any) -> Parent:
     )
 
 
-def _honour_arguments(operator: TriggerDagRunOperator) -> None:
+def _honour_arguments(operator: TriggerDagRunOperator, log: events.Log) -> None:
     """Warn of, or refuse, what the running Airflow cannot honour (C3)."""
     given = {
         "note": operator.note is not None,
@@ -274,11 +283,11 @@ def _honour_arguments(operator: TriggerDagRunOperator) -> None:
         if not given[name] or dispatch.within(argument.honoured):
             continue
         found = dispatch.text(dispatch.release())
-        says = f"{name} is honoured by Airflow {argument.honoured}, found {found}"
         if argument.otherwise == "fail":
+            says = f"{name} is honoured by Airflow {argument.honoured}, found {found}"
             msg = f"{says}; leave it out, since ignoring it would do something else than asked"
             raise AirflowFailException(msg)
-        operator.log.warning("%s; the run is triggered without it", says)
+        log.warning(events.NOT_HONOURED, argument=name, honoured=argument.honoured, found=found)
 
 
 def _exists(child: TriggerRequest) -> ChildRunExists:
@@ -312,7 +321,7 @@ def _defer_for(operator: TriggerDagRunOperator, child: TriggerRequest) -> NoRetu
     raise AssertionError  # pragma: no cover - defer() raises TaskDeferred
 
 
-def conclude(operator: TriggerDagRunOperator, child: TriggerRequest, state: str | None) -> None:
+def conclude(child: TriggerRequest, state: str | None) -> None:
     """End the try by the child's state (W1, W2, D4)."""
     outcome = child.classify(state)
     if outcome is Outcome.FAILED:
@@ -323,7 +332,6 @@ def conclude(operator: TriggerDagRunOperator, child: TriggerRequest, state: str 
         known = f"{list(child.allowed_states)} or {list(child.failed_states)}"
         msg = f"{what}, which is not in {known}" if state else f"{what}: it is gone"
         raise AirflowException(msg)
-    operator.log.info("%s finished with allowed state %s", child.dag_id, state)
 
 
 def _unset(value: Any) -> Any:

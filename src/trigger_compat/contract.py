@@ -123,6 +123,11 @@ class TriggerRequest:
     generation: int = 1
 
     @property
+    def name(self) -> dict[str, str]:
+        """What names the run, by the field names of a task's log."""
+        return {"dag_id": self.dag_id, "run_id": self.run_id}
+
+    @property
     def defers(self) -> bool:
         """Whether the parent gives its slot back while it waits (clauses D1, D2)."""
         return self.wait and self.deferrable

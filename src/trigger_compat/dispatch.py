@@ -61,39 +61,39 @@ def text(version: tuple[int, ...]) -> str:
 
 
 @cache
-def default_path(of: Release | None = None) -> str:
+def default_path(of: Release) -> str:
     """Return the path a release takes by itself; below 2.11, raise UnsupportedAirflow (P1, P3)."""
-    found = of or release()
-    if found[:2] < OLDEST:
-        msg = f"trigger-compat needs Airflow {text(OLDEST)} or newer, found {text(found)}; upgrade Airflow"
+    if of[:2] < OLDEST:
+        msg = f"trigger-compat needs Airflow {text(OLDEST)} or newer, found {text(of)}; upgrade Airflow"
         raise UnsupportedAirflow(msg)
-    name = next(row.name for row in PATHS if within(row.default_for, found))
-    if found[:2] > NEWEST_KNOWN:
-        known = f"trigger-compat knows Airflow up to {text(NEWEST_KNOWN)}, found {text(found)}"
+    name = next(row.name for row in PATHS if within(row.default_for, of))
+    if of[:2] > NEWEST_KNOWN:
+        known = f"trigger-compat knows Airflow up to {text(NEWEST_KNOWN)}, found {text(of)}"
         warnings.warn(f"{known}; it goes on with the {name!r} path", stacklevel=2)  # once, being cached
     return name
 
 
-def path_name(forced: str | None, *, defers: bool, of: Release | None = None) -> str:
-    """Return the path a trigger takes: by argument, by environment variable (P2), or by default (P1).
+def choose(forced: str | None, *, defers: bool, of: Release | None = None) -> tuple[str, str]:
+    """Return the path a trigger takes, and why: by argument, by environment variable (P2) or by default (P1).
 
     A deferral is by default the runner's on every 3.x. Raise PathUnavailable for an unfit path.
     """
-    default = default_path(of) if of else default_path()  # the cached call of the operator: it warns once
+    of = of or release()
+    default = default_path(of)
     source = "path" if forced else FORCING_VARIABLE
-    wanted = forced or os.environ.get(FORCING_VARIABLE)
-    if not wanted:
-        return "exception" if defers and default == "accessor" else default
+    name = forced or os.environ.get(FORCING_VARIABLE)
+    if not name:
+        if defers and default == "accessor":
+            return "exception", f"a deferral is the task runner's on Airflow {text(of)}"
+        return default, f"it is the default on Airflow {text(of)}"
     carries = {row.name: row.carries for row in PATHS}
-    if wanted not in carries:
-        msg = f"{source}: {wanted!r} is no path; use one of {', '.join(carries)}"
-        raise PathUnavailable(msg)
-    if not within(carries[wanted], of):
-        msg = f"{source}: {wanted!r} needs Airflow {carries[wanted]}, found {text(of or release())}; drop it"
-        raise PathUnavailable(msg)
-    return wanted
+    if name not in carries:
+        raise PathUnavailable(f"{source}: {name!r} is no path; use one of {', '.join(carries)}")
+    if not within(carries[name], of):
+        raise PathUnavailable(f"{source}: {name!r} needs Airflow {carries[name]}, found {text(of)}; drop it")
+    return name, f"{source}={name} forces it"
 
 
 def load(name: str) -> Path:
-    """Import a path, by the name that :func:`path_name` returned."""
+    """Import a path, by the name that :func:`choose` returned."""
     return cast("Path", import_module(f"trigger_compat.paths.{name}"))

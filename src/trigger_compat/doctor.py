@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -46,8 +45,8 @@ def examine() -> Diagnosis:
         raise UnsupportedAirflow(
             "no Airflow is installed here; pip install 'apache-airflow>=2.11'"
         ) from error
-    path = dispatch.path_name(None, defers=False)
-    deferral = dispatch.path_name(None, defers=True)
+    path, why = dispatch.choose(None, defers=False)
+    deferral = dispatch.choose(None, defers=True)[0]
     known = matrix.load()
     here = dispatch.text(release)
     deferred = known.deviations_of(deferral, here) if deferral != path else ()
@@ -56,7 +55,7 @@ def examine() -> Diagnosis:
         airflow=installed,
         in_matrix=_in_matrix(known, installed),
         path=path,
-        why=_why(path, release),
+        why=why,
         deferral_path=deferral,
         capabilities=dict(_capabilities()),
         deviations={each.id: each.reason for each in known.deviations_of(path, here)},
@@ -70,14 +69,6 @@ def _in_matrix(known: matrix.Matrix, installed: str) -> str:
     except TriggerCompatError as error:
         return str(error)
     return f"tested, released {row.released}" + (", a preview" if row.preview else "")
-
-
-def _why(path: str, release: dispatch.Release) -> str:
-    forced = os.environ.get(dispatch.FORCING_VARIABLE)
-    if forced:
-        return f"{dispatch.FORCING_VARIABLE}={forced} forces it"
-    row = next(row for row in dispatch.PATHS if row.name == path)
-    return f"it is the default on Airflow {row.default_for}, this is {dispatch.text(release)}"
 
 
 def _capabilities() -> Iterator[tuple[str, str]]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from trigger_compat import events
+
 if TYPE_CHECKING:
     from trigger_compat.paths import Context
-    from trigger_compat.wait import Log
 
 STORE: Final = "task_state_store"
 
@@ -18,7 +19,7 @@ STORE: Final = "task_state_store"
 class Records:
     """A task state store that costs no try when it is away, and no call when nothing has changed."""
 
-    def __init__(self, store: Any, log: Log, *, empty: bool = False) -> None:
+    def __init__(self, store: Any, log: events.Log, *, empty: bool = False) -> None:
         self._store = store
         self._log = log
         self._empty = empty
@@ -44,16 +45,14 @@ class Records:
             self._give_up("written", error)
         self._kept[key] = value
 
-    def _give_up(self, what: str, error: Exception) -> None:
+    def _give_up(self, deed: str, error: Exception) -> None:
         # A broken pipe is no failing store: the supervisor is gone, and with it the task.
         if isinstance(error, (OSError, EOFError)):
             raise error
-        self._log.warning(
-            "The durable record cannot be %s (%s); the child is found by its run id", what, error
-        )
+        self._log.warning(events.NO_RECORD, deed=deed, error=str(error))
 
 
-def with_records(context: Context, log: Log, *, empty: bool = False) -> Any:
+def with_records(context: Context, log: events.Log, *, empty: bool = False) -> Any:
     """Return the context with its store wrapped; the same context where there is no store.
 
     :param empty: nothing can have been stored: the first try of all need not ask, as Airflow's mixin does.

@@ -9,7 +9,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
-from trigger_compat import dispatch
+from trigger_compat import dispatch, events
 from trigger_compat.contract import Identity, TriggerRequest
 from trigger_compat.wait import PassingFailure
 
@@ -39,13 +39,14 @@ class ChildRunTrigger(BaseTrigger):  # type: ignore[misc, unused-ignore]
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look at the child until its state decides; a look that fails for a passing reason counts not."""
         # Any path of this Airflow looks in the same way.
-        look = sync_to_async(dispatch.load(dispatch.default_path()).look)
+        look = sync_to_async(dispatch.load(dispatch.default_path(dispatch.release())).look)
+        log = events.TaskLog(self.log)
         child = TriggerRequest(dag_id=self.dag_id, run_id=self.run_ids[0], identity=Identity.PINNED)
         while True:
             try:
                 state = await look(child, {})
             except PassingFailure as error:
-                self.log.warning("Cannot look at dag run %s of %s: %s", child.run_id, child.dag_id, error)
+                log.warning(events.TRIGGER_LOOK_FAILED, **child.name, error=str(error))
             else:
                 if state is None or state in self.states:
                     class_path, payload = self.serialize()

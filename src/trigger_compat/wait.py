@@ -7,8 +7,9 @@ day of waiting is a millisecond of testing.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final
 
+from trigger_compat import events
 from trigger_compat.contract import PASSING_FAILURES_TOLERATED_FOR, Outcome, TriggerRequest
 
 if TYPE_CHECKING:
@@ -18,14 +19,8 @@ FIRST_GAP = 2.0
 """Seconds up to the first look, and least gap between early looks."""
 
 
-class Log(Protocol):
-    """The part of a task's log that a wait uses."""
-
-    def info(self, msg: str, /, *args: object) -> object:
-        """Log at level INFO."""
-
-    def warning(self, msg: str, /, *args: object) -> object:
-        """Log at level WARNING."""
+_TERMINAL: Final = ("success", "failed")
+"""States that a dag run leaves only if somebody clears it."""
 
 
 class PassingFailure(Exception):
@@ -52,7 +47,7 @@ def next_look(elapsed: float, poke_interval: float) -> float:
 def wait_for(
     request: TriggerRequest,
     look: Callable[[], str | None],
-    log: Log,
+    log: events.Log,
     *,
     state: str | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -71,20 +66,11 @@ def wait_for(
     failing_since: float | None = None
     said: str | None = None
     while True:
-        if state is not None:
-            if request.classify(state) is not Outcome.PENDING:
-                log.info("Dag run %s of %s is %s", request.run_id, request.dag_id, state)
-                return state
-            if state != said:
-                log.info(
-                    "Waiting for dag run %s of %s: %s, neither in %s nor in %s",
-                    request.run_id,
-                    request.dag_id,
-                    state,
-                    list(request.allowed_states),
-                    list(request.failed_states),
-                )
-                said = state
+        if state is not None and state != said:
+            said = state
+            _say(log, request, state)
+        if state is not None and request.classify(state) is not Outcome.PENDING:
+            return state
         due = next_look(max(due, clock() - began), request.poke_interval)
         sleep(max(0.0, due - (clock() - began)))
         try:
@@ -94,11 +80,10 @@ def wait_for(
             if failing_since is None:
                 failing_since = clock()
                 log.warning(
-                    "Cannot look at dag run %s of %s (%s); going on for %.0f s",
-                    request.run_id,
-                    request.dag_id,
-                    error,
-                    PASSING_FAILURES_TOLERATED_FOR,
+                    events.LOOK_FAILED,
+                    **request.name,
+                    error=str(error),
+                    patience=PASSING_FAILURES_TOLERATED_FOR,
                 )
             elif clock() - failing_since >= PASSING_FAILURES_TOLERATED_FOR:
                 raise
@@ -106,3 +91,13 @@ def wait_for(
         failing_since = None
         if state is None:
             raise ChildGone
+
+
+def _say(log: events.Log, request: TriggerRequest, state: str) -> None:
+    if request.classify(state) is not Outcome.PENDING:
+        log.info(events.ENDED, **request.name, state=state)
+    elif state not in _TERMINAL:
+        log.info(events.WAITING, **request.name, state=state)
+    else:
+        states = {"allowed": list(request.allowed_states), "failed": list(request.failed_states)}
+        log.info(events.UNDECIDED, **request.name, state=state, **states)

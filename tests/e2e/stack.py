@@ -273,7 +273,7 @@ class Stack:
     @property
     def path(self) -> str:
         """The path that the package takes on this Airflow where none is forced."""
-        code = "from trigger_compat import dispatch; print(dispatch.default_path())"
+        code = "from trigger_compat import dispatch; print(dispatch.default_path(dispatch.release()))"
         return self.ask(code).splitlines()[-1]
 
     def task_process(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> psutil.Process:

@@ -8,7 +8,7 @@ import sys
 
 from trigger_compat import dispatch
 
-AIRFLOW3 = dispatch.default_path() != "airflow2"
+AIRFLOW3 = dispatch.default_path(dispatch.release()) != "airflow2"
 OURS = {
     "trigger_compat",
     *(

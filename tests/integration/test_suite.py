@@ -67,7 +67,9 @@ class Collected:
 @pytest.fixture
 def declared(monkeypatch: pytest.MonkeyPatch) -> matrix.Deviation:
     """A deviation of the default path, which covers the installed release."""
-    row = replace(matrix.load().deviations[0], id=f"{dispatch.default_path()}-T1-odd", clause="T1")
+    row = replace(
+        matrix.load().deviations[0], id=f"{dispatch.default_path(dispatch.release())}-T1-odd", clause="T1"
+    )
     monkeypatch.setattr(deviations, "deviations_here", lambda: {row.id: row})
     return row
 
@@ -89,7 +91,7 @@ def test_a_declared_deviation_is_a_strict_expected_failure(declared: matrix.Devi
 def test_every_path_with_a_deviation_is_tested_whether_or_not_it_is_the_default(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    others = [row.name for row in carried() if row.name != dispatch.default_path()]
+    others = [row.name for row in carried() if row.name != dispatch.default_path(dispatch.release())]
     rows = [replace(matrix.load().deviations[0], id=f"{name}-T1", clause="T1", path=name) for name in others]
     monkeypatch.setattr(deviations, "deviations_here", lambda: {row.id: row for row in rows})
     test: Any = Collected("T1")

@@ -199,7 +199,7 @@ def test_the_doctor_names_the_path_and_what_it_cannot_keep(
     found = _diagnosis(capsys)
 
     assert (found["path"], found["deferral_path"]) == ("exception", "exception")
-    assert found["why"] == "it is the default on Airflow >=3.0,<3.3, this is 3.2.2"
+    assert found["why"] == "it is the default on Airflow 3.2.2"
     assert found["capabilities"]["note"] == "honoured"
     assert found["capabilities"]["run_after"] == "fails the task; needs Airflow >=3.3"
     assert "exception-W2-retries" in found["deviations"]

@@ -14,7 +14,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 from trigger_compat import dispatch, errors, ranges
-from trigger_compat.dispatch import FORCING_VARIABLE, default_path, path_name, within
+from trigger_compat.dispatch import FORCING_VARIABLE, choose, default_path, within
 from trigger_compat.errors import PathUnavailable, UnsupportedAirflow
 
 SRC = pathlib.Path(dispatch.__file__).parent
@@ -26,7 +26,7 @@ RELEASES = list(itertools.product((2, 3, 4), (*range(6), 10, 11, 12), (0, 1, 4, 
 @pytest.fixture(autouse=True)
 def _nothing_forced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(FORCING_VARIABLE, raising=False)
-    default_path.cache_clear()
+    dispatch.default_path.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -42,14 +42,14 @@ def _nothing_forced(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_p1_default_path(release: dispatch.Release, path: str) -> None:
     assert default_path(release) == path
-    assert path_name(None, defers=False, of=release) == path
+    assert choose(None, defers=False, of=release)[0] == path
 
 
 def test_p1_a_deferral_is_the_runners_on_every_3x() -> None:
-    assert path_name(None, defers=True, of=(3, 3, 2)) == "exception"
-    assert path_name(None, defers=True, of=(3, 0, 6)) == "exception"
-    assert path_name(None, defers=True, of=(2, 11, 2)) == "airflow2"
-    assert path_name("accessor", defers=True, of=(3, 3, 2)) == "accessor"
+    assert choose(None, defers=True, of=(3, 3, 2))[0] == "exception"
+    assert choose(None, defers=True, of=(3, 0, 6))[0] == "exception"
+    assert choose(None, defers=True, of=(2, 11, 2))[0] == "airflow2"
+    assert choose("accessor", defers=True, of=(3, 3, 2))[0] == "accessor"
 
 
 @pytest.mark.parametrize("release", [(2, 10, 5), (2, 9, 0), (1, 10, 15)])
@@ -57,7 +57,7 @@ def test_p3_older_than_supported_is_refused(release: dispatch.Release) -> None:
     with pytest.raises(UnsupportedAirflow, match=r"needs Airflow 2\.11 or newer, found"):
         default_path(release)
     with pytest.raises(UnsupportedAirflow):
-        path_name("accessor", defers=False, of=release)
+        choose("accessor", defers=False, of=release)
 
 
 @pytest.mark.parametrize("release", [(3, 5, 0), (4, 0, 1)])
@@ -77,14 +77,14 @@ def test_p3_newer_than_known_takes_the_newest_path_with_one_warning(release: dis
 def test_p2_a_path_is_forced_where_it_can_be_carried(
     path: str, release: dispatch.Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert path_name(path, defers=False, of=release) == path
+    assert choose(path, defers=False, of=release)[0] == path
     monkeypatch.setenv(FORCING_VARIABLE, path)
-    assert path_name(None, defers=False, of=release) == path
+    assert choose(None, defers=False, of=release)[0] == path
 
 
 def test_p2_the_argument_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FORCING_VARIABLE, "exception")
-    assert path_name("accessor", defers=False, of=(3, 2, 2)) == "accessor"
+    assert choose("accessor", defers=False, of=(3, 2, 2))[0] == "accessor"
 
 
 @pytest.mark.parametrize(
@@ -100,10 +100,10 @@ def test_p2_an_unfit_path_is_refused_with_the_reason(
     path: str, release: dispatch.Release, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(PathUnavailable, match=says):
-        path_name(path, defers=False, of=release)
+        choose(path, defers=False, of=release)
     monkeypatch.setenv(FORCING_VARIABLE, path)
     with pytest.raises(PathUnavailable, match=says.replace("path: ", f"{FORCING_VARIABLE}: ", 1)):
-        path_name(None, defers=False, of=release)
+        choose(None, defers=False, of=release)
 
 
 def test_ranges_are_inclusive_of_pre_releases() -> None:

@@ -36,8 +36,8 @@ class Log:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def info(self, msg: str, /, *args: object) -> None:
-        self.lines.append(msg % args)
+    def info(self, words: str, /, **fields: object) -> None:
+        self.lines.append(words.format_map(fields))
 
     warning = info
 

@@ -26,8 +26,8 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
-    def info(self, msg: str, /, *args: object) -> None:
-        self.lines.append(msg % args)
+    def info(self, words: str, /, **fields: object) -> None:
+        self.lines.append(words.format_map(fields))
 
     warning = info
 

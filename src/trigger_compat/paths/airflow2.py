@@ -16,6 +16,7 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
+from trigger_compat import events
 from trigger_compat._airflow import AirflowException, AirflowFailException
 from trigger_compat.links import RUN_ID_XCOM
 from trigger_compat.paths import task_instance
@@ -48,7 +49,7 @@ def submit(operator: TriggerDagRunOperator, request: TriggerRequest, context: Co
     """Create the run in the database, or clear the one that has this id."""
     date = request.logical_date
     if date is None:
-        operator.log.warning("Airflow 2 has no dag run without a logical date; now is used instead of None")
+        events.TaskLog(operator.log).warning(events.DATE_MADE_UP, **request.name)
         date = timezone.utcnow()
     while other := _create(request, date):
         if other == request.run_id:

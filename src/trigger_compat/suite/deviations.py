@@ -25,7 +25,7 @@ def paths_to_test(test: pytest.Item) -> list[str]:
     defers = test.get_closest_marker("defers") is not None
     forced = []
     for row in dispatch.PATHS:
-        if row.name == dispatch.path_name(None, defers=defers) or not dispatch.within(row.carries):
+        if row.name == dispatch.choose(None, defers=defers)[0] or not dispatch.within(row.carries):
             continue
         declared = any(f"{row.name}-{clause}" in deviations_here() for clause in clauses)
         if declared or row.name == "accessor":
@@ -41,7 +41,7 @@ def expect(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         if asked is None:
             continue
         defers = item.get_closest_marker("defers") is not None
-        path = dispatch.path_name(None if asked == "default" else asked, defers=defers)
+        path = dispatch.choose(None if asked == "default" else asked, defers=defers)[0]
         for mark in item.iter_markers("clause"):
             deviation = deviations_here().get(f"{path}-{_key(mark)}")
             if deviation is None:

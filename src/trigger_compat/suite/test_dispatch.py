@@ -16,7 +16,7 @@ from trigger_compat.suite.harness import Airflow, HarnessError, Try, finish
 def test_the_path_is_the_one_chosen(airflow: Airflow, path: str) -> None:
     outcome = airflow.parent().run()
 
-    expected = dispatch.default_path() if path == "default" else path
+    expected = dispatch.default_path(dispatch.release()) if path == "default" else path
     assert outcome.callback("success").paths == tuple(sorted({expected, *shared(expected)}))
 
 
@@ -27,9 +27,11 @@ def test_a_deferral_is_the_runners_unless_a_path_is_forced(airflow: Airflow, pat
     child = parent.run().child
     outcome = parent.resume(lambda: airflow.set_state(child, "success"))
 
-    expected = "exception" if path == "default" and dispatch.default_path() == "accessor" else path
+    expected = (
+        "exception" if path == "default" and dispatch.default_path(dispatch.release()) == "accessor" else path
+    )
     if expected == "default":
-        expected = dispatch.default_path()
+        expected = dispatch.default_path(dispatch.release())
     assert outcome.callback("success").paths == tuple(sorted({expected, *shared(expected)}))
 
 
@@ -96,7 +98,7 @@ def test_an_airflow_that_is_newer_than_known_takes_the_newest_path(
         airflow.parent()
 
     assert len(warned) == 1
-    assert dispatch.path_name(None, defers=False) == "accessor"
+    assert dispatch.choose(None, defers=False)[0] == "accessor"
     assert len(warned) == 1
 
 

@@ -170,7 +170,7 @@ def test_a_short_outage_does_not_end_the_wait(airflow: Airflow) -> None:
 @pytest.mark.clause("W6")
 def test_a_short_child_is_noticed_long_before_the_poke_interval(airflow: Airflow) -> None:
     """Where the task runner waits, the poke_interval is all there is."""
-    runner_waits = airflow.operator == OPERATOR and dispatch.path_name(None, defers=False) == "exception"
+    runner_waits = airflow.operator == OPERATOR and dispatch.choose(None, defers=False)[0] == "exception"
 
     def ends_soon(running: Try) -> None:
         child = running.child()
