@@ -51,7 +51,10 @@ MATRIX: Final = matrix.load()
 # Modules that only one major of Airflow can carry; mypy leaves them out where the other one is.
 AIRFLOW2_ONLY: Final = r"/airflow2\.py$"
 AIRFLOW3_ONLY: Final = r"/(airflow3|exception|accessor|_task_sdk)\.py$"
-TOOL_REQUIREMENTS: Final = ROOT / "tests" / "e2e" / "requirements.txt"
+TOOLS: Final = ROOT / "tests" / "e2e" / "requirements.txt"
+TOOL_REQUIREMENTS: Final = [
+    line for line in TOOLS.read_text(encoding="utf-8").splitlines() if not line.startswith("#")
+]
 COUNTS: Final[list[tally.Counts]] = []
 """What the tests of this process said; its last line sums them up."""
 
@@ -240,7 +243,7 @@ def e2e(session: nox.Session) -> None:
         if options.upgrade != []:
             upgrades = [_rows(session, each.split(":")) for each in options.upgrade or ()]
     _seal(session)
-    session.install("--requirement", str(TOOL_REQUIREMENTS), *TEST_REQUIREMENTS)
+    install_once(session, *TOOL_REQUIREMENTS, *TEST_REQUIREMENTS)
     for row in rows:
         with _counted(f"e2e({row.airflow})") as report:
             session.env["TRIGGER_COMPAT_E2E_PYTHON"] = str(airflow_python(session, row))
@@ -268,7 +271,7 @@ def demo(session: nox.Session) -> None:
     final = [row for row in MATRIX.defaults if not row.preview]
     [row] = _rows(session, [options.version]) if options.version else final[-1:]
     _seal(session)
-    session.install("--requirement", str(TOOL_REQUIREMENTS))
+    install_once(session, *TOOL_REQUIREMENTS)
     command = ["tests/e2e/demo.py", "--python", str(airflow_python(session, row)), "--fault", options.fault]
     if options.fault == "upgrade":
         [old] = _rows(session, [options.old]) if options.old else final[-2:-1]
@@ -292,8 +295,7 @@ def floor(session: nox.Session) -> None:
     _seal(session)
     for row in _rows(session, options.airflow) or MATRIX.defaults:
         evidence.of(session, row, airflow_python(session, row))
-    session.install("--editable", ".[cli]", "--no-deps")
-    session.install(*EXTRAS["cli"], "packaging")
+    install_once(session, *EXTRAS["cli"], "packaging", project=True)
     report = ("python", "-m", "trigger_compat", "floor", "--source", ".", "--evidence", str(evidence.FOLDER))
     session.run(*report, *passed_on)
 
