@@ -196,10 +196,11 @@ def _resident() -> int:
 
 
 def cost(subject: str) -> dict[str, float]:
-    """Measure import first, while the operator is not loaded; then construction, also of a bare operator."""
+    """Measure import first, while the operator is not loaded; then construction, then ``execute``."""
     measured = imports(subject)
     measured["construct_seconds"] = construct(subject)
     measured["construct_bare_seconds"] = construct(subjects.BARE)
+    measured["construct_least_seconds"] = construct(subjects.LEAST)
     measured["execute_seconds"] = execute(subject)
     return measured
 

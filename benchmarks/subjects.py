@@ -10,7 +10,8 @@ OURS: Final = "ours"
 UPSTREAM: Final = "upstream"
 BARE: Final = "bare"
 """An operator with no code of its own: what Airflow itself takes for any."""
-
+LEAST: Final = "least"
+"""An operator with a constructor and the template fields of a trigger, which keeps nothing else."""
 
 MESSAGES_VARIABLE: Final = "BENCHMARK_MESSAGES"
 """Names the file into which a task process writes what it sends."""
@@ -48,7 +49,26 @@ def load(subject: str) -> Any:
     if subject == BARE:
         _, base = baseline()
         return type("BareOperator", (base,), {"execute": lambda self, context: None})
+    if subject == LEAST:
+        return _least()
     return importlib.import_module(home(subject)).TriggerDagRunOperator
+
+
+def _least() -> Any:
+    _, base = baseline()
+
+    class LeastOperator(base):  # type: ignore[misc, valid-type, unused-ignore]
+        template_fields = tuple(load(OURS).template_fields)
+
+        def __init__(self, *, trigger_dag_id: str, wait_for_completion: bool = False, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            given = {"trigger_dag_id": trigger_dag_id, "wait_for_completion": wait_for_completion}
+            self.__dict__.update(dict.fromkeys(self.template_fields), **given)
+
+        def execute(self, context: Any) -> None:
+            """Do nothing."""
+
+    return LeastOperator
 
 
 def arguments(subject: str) -> dict[str, Any]:
