@@ -109,15 +109,14 @@ def _matrix(options: argparse.Namespace) -> int:
 
 def _floor(options: argparse.Namespace) -> int:
     # Imported here: the other commands need neither the scanner nor its tables.
-    from trigger_compat.floor import check, policy, render, report, scan, source, versions
-    from trigger_compat.floor import drift as drift_table
+    from trigger_compat.floor import check, heatmap, policy, render, report, scan, source, versions
     from trigger_compat.floor import evidence as evidence_files
 
     matrix = matrix_module.load(options.matrix)
     chosen = policy.choose(options.policy, matrix) if options.policy else None
     own = [chosen] if chosen and chosen not in matrix.policies else []
     floors = [versions.parse_floor(text) for text in options.floor]
-    drift = drift_table.read(options.drift) if options.drift else None
+    drift = heatmap.read(options.drift) if options.drift else None
     evidence = evidence_files.read(options.evidence) if options.evidence else ()
     root = Path(options.source)
     found = report.build(

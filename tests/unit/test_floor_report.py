@@ -13,7 +13,7 @@ import pytest
 from tests.unit.floors import scanned
 from trigger_compat import matrix
 from trigger_compat.errors import SourceError, UnknownFloor
-from trigger_compat.floor import check, drift, names, policy, render, report, versions
+from trigger_compat.floor import check, heatmap, names, policy, render, report, versions
 from trigger_compat.floor.model import Kind
 from trigger_compat.floor.report import Report
 
@@ -219,7 +219,7 @@ def test_the_page_is_whole_and_asks_for_nothing_else(tmp_path: Path) -> None:
 
 
 def test_the_heat_map_shows_each_deviation_of_the_default_path() -> None:
-    found = drift.of_matrix(MATRIX)
+    found = heatmap.of_matrix(MATRIX)
 
     assert found.cells["W2", "3.0.6"][0] == "deviates"
     assert found.cells["W2", "2.11.2"] == ("kept", "")
@@ -238,7 +238,7 @@ def test_a_drift_table_can_be_given(tmp_path: Path) -> None:
     runs = [{"airflow": release, "operator": "its.Operator"} for release in cells]
     data = {"schema": 1, "runs": runs, "clauses": [{"clause": "W2", "test": "", "cells": cells}], "tests": []}
     file.write_text(json.dumps(data), encoding="utf-8")
-    text = render.html(built(tmp_path, drift=drift.read(file)))
+    text = render.html(built(tmp_path, drift=heatmap.read(file)))
 
     assert "Clauses that its.Operator cannot keep" in text
     assert "W2 on 3.0.6: deviates. FAIL: state is &#x27;failed&#x27;" in text
@@ -252,7 +252,7 @@ def test_a_wrong_drift_table_is_refused(tmp_path: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
 
     with pytest.raises(SourceError, match="not a drift table"):
-        drift.read(file)
+        heatmap.read(file)
 
 
 def test_the_table_of_names_is_of_the_releases_of_the_matrix() -> None:

@@ -11,8 +11,8 @@ from typing import Final
 
 from packaging.version import Version
 
-from trigger_compat.floor.drift import Drift, of_matrix
 from trigger_compat.floor.evidence import Raise
+from trigger_compat.floor.heatmap import Drift, of_matrix
 from trigger_compat.floor.model import Category, Finding, Kind, Undecided
 from trigger_compat.floor.policy import Beginning, Minor, beginnings, earliest, required
 from trigger_compat.floor.scan import Scan

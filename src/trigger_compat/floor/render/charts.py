@@ -14,7 +14,7 @@ from typing import Final
 
 from packaging.version import Version
 
-from trigger_compat.floor.drift import KEPT, Drift
+from trigger_compat.floor.heatmap import KEPT, Drift
 from trigger_compat.floor.render.text import when
 from trigger_compat.floor.report import Floor, Report, spell
 
