@@ -67,7 +67,9 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", "--check")
     session.run("codespell")
-    session.run("python", "-m", "trigger_compat.matrix", "--check", env={"PYTHONPATH": str(ROOT / "src")})
+    session.env["PYTHONPATH"] = str(ROOT / "src")
+    session.run("python", "-m", "trigger_compat.matrix", "--check")
+    session.run("python", "-m", "trigger_compat", "floor", "--source", ".", "--check", silent=True)
 
 
 @nox.session(default=False)

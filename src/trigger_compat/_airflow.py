@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow.exceptions import DagRunAlreadyExists
+
 try:
     from airflow.sdk import BaseOperator, BaseOperatorLink
 except ImportError:  # until 3.0
@@ -36,11 +38,6 @@ try:
     from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 except ImportError:  # until 3.2
     from airflow.exceptions import AirflowException, AirflowFailException, AirflowSkipException
-
-try:
-    from airflow.exceptions import DagRunAlreadyExists
-except ImportError:  # the Task SDK alone has none
-    DagRunAlreadyExists = AirflowException
 
 try:
     from airflow.sdk.definitions._internal.types import NOTSET, ArgNotSet

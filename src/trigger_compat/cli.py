@@ -10,11 +10,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 from datetime import date, datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
-from trigger_compat import doctor
+from trigger_compat import __version__, doctor
 from trigger_compat import matrix as matrix_module
 from trigger_compat.errors import SourceError, TriggerCompatError, UnknownFloor, UsageError
 
@@ -42,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="trigger-compat", description="What runs here, and what a higher floor would buy.")
-    parser.add_argument("--version", action="version", version=version("trigger-compat"))
+    parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     _add_doctor(commands)
     _add_matrix(commands)

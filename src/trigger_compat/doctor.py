@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
-from trigger_compat import contract, dispatch, matrix
+from trigger_compat import __version__, contract, dispatch, matrix
 from trigger_compat.errors import TriggerCompatError, UnsupportedAirflow
 
 
@@ -51,7 +51,7 @@ def examine() -> Diagnosis:
     here = dispatch.text(release)
     deferred = known.deviations_of(deferral, here) if deferral != path else ()
     return Diagnosis(
-        trigger_compat=version("trigger-compat"),
+        trigger_compat=__version__,
         airflow=installed,
         in_matrix=_in_matrix(known, installed),
         path=path,
