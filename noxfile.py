@@ -36,6 +36,7 @@ import evidence
 import fanout
 import nametable
 import proof
+import refresh as index
 import tally
 import timing
 from environments import EXTRAS, FOLDER, PYPROJECT, ROW_TESTS, TEST_REQUIREMENTS, airflow_python, install_once
@@ -286,6 +287,59 @@ def names(session: nox.Session) -> None:
     """Write the table of names that the floor report decides import fallbacks with."""
     _seal(session)
     nametable.write(session)
+
+
+@nox.session(default=False, venv_backend="none")
+def refresh(session: nox.Session) -> None:
+    """Print the rows that the matrix lacks of PyPI. Arguments: [--force] [--check] [--report FILE].
+
+    --force writes them, and what shows the matrix; --check fails if there are any. FILE becomes the question
+    to open, or is deleted if there is none. URL is another index that has PyPI's JSON API.
+    """
+    parser = _parser(session)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--force", action="store_true")
+    what.add_argument("--check", action="store_true")
+    parser.add_argument("--report", type=Path)
+    parser.add_argument("--url", default=index.URL)
+    options = parser.parse_args(session.posargs)
+    try:
+        complete = index.refresh(ROOT, options.url, force=options.force, report_to=options.report)
+    except (MatrixError, index.RefreshError) as error:
+        session.error(str(error))
+    if options.check and not complete:
+        session.error("the matrix is not complete; see above")
+
+
+@nox.session(default=False, venv_backend="none")
+def newest(session: nox.Session) -> None:
+    """Run all tests on the newest releases on PyPI, with dependencies of today. Arguments: [--airflow X ...].
+
+    Those are the newest final release, and the newest pre-release if there is one after it. --github FILE
+    runs nothing, but appends them to FILE as the output ``matrix`` of a step; --url as for refresh.
+    """
+    parser = _parser(session)
+    parser.add_argument("--airflow", nargs="+", default=[])
+    parser.add_argument("--github", type=Path)
+    parser.add_argument("--url", default=index.URL)
+    options = parser.parse_args(session.posargs)
+    _seal(session)
+    try:
+        rows = index.newest_rows(MATRIX, options.url, options.airflow)
+    except (MatrixError, index.RefreshError) as error:
+        session.error(str(error))
+    if options.github:
+        with options.github.open("a", encoding="utf-8") as file:
+            file.write(f"matrix={matrix.as_github(rows)}\n")
+        return
+    for row in rows:
+        with _counted(f"newest({row.airflow})") as report:
+            python = str(airflow_python(session, row, kind="newest"))
+            session.env["AIRFLOW_HOME"] = str(FOLDER / f"newest-{row.airflow}" / "home")
+            session.run(python, "-m", "tests.cell", row.airflow, row.path, external=True)
+            # Of a minor that is not known yet the package says so, each time, in an environment of its own.
+            known = ("-W", "default:trigger-compat knows Airflow up to")
+            session.run(python, "-m", "pytest", *ROW_TESTS, *known, report, external=True)
 
 
 @nox.session(default=False)

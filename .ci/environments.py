@@ -86,14 +86,20 @@ def python_of(folder: Path) -> Path:
 
 
 def airflow_python(
-    session: nox.Session, row: Release, extra: Sequence[str] = (), *, dated: bool = True
+    session: nox.Session,
+    row: Release,
+    extra: Sequence[str] = (),
+    *,
+    dated: bool = True,
+    kind: str = "airflow",
 ) -> Path:
     """Return the interpreter of a release's environment, built if there is none or it is out of date.
 
     :param extra: requirements besides, e.g. another provider: in an environment of its own.
     :param dated: whether those are as of the resolve date too, or the newest, as a user might add them.
+    :param kind: what the environment's name begins with; another one for a row that is not the matrix's.
     """
-    name = f"airflow-{row.airflow}"
+    name = f"{kind}-{row.airflow}"
     if extra:
         name += "-with-" + hashlib.sha256(json.dumps([sorted(extra), dated]).encode()).hexdigest()[:8]
     folder = FOLDER / name

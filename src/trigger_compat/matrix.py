@@ -33,6 +33,7 @@ POLICY_RULES: Final = ("drop-after", "newest-at-least")
 CLAUSE: Final = re.compile(r"[CRTWDXP][1-9]\d*")
 NO_ISSUE: Final = "none"
 TABLE_MARKS: Final = ("<!-- matrix:begin -->", "<!-- matrix:end -->")
+TOX_MARKS: Final = ("# matrix:begin", "# matrix:end")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -513,6 +514,42 @@ def as_github(rows: Sequence[Release]) -> str:
     return json.dumps({"include": include})
 
 
+def as_tox(matrix: Matrix) -> str:
+    """Return every release as an environment of tox, in its native TOML.
+
+    tox-uv hands ``UV_EXCLUDE_NEWER`` to uv, which takes dependencies of the resolve date. What the
+    environments have in common, such as their commands, belongs into ``[tool.tox.env_run_base]``.
+    """
+    common = common_pythons(matrix.releases)
+    labels = {"all": matrix.releases, "default": matrix.defaults}
+    labels |= {
+        row.minor: tuple(each for each in matrix.releases if each.minor == row.minor) for row in labels["all"]
+    }
+    lines = ["[tool.tox]", 'requires = ["tox>=4.22", "tox-uv>=1.16"]']
+    lines += [f"env_list = {_tox_names(matrix.defaults)}", "", "[tool.tox.labels]"]
+    lines += [f"{json.dumps(label)} = {_tox_names(rows)}" for label, rows in labels.items()]
+    lines += ["", "[tool.tox.env]"]
+    for row in matrix.releases:
+        before = f"{row.resolve}T00:00:00Z"
+        values = {
+            "base_python": json.dumps([(common or row.pythons)[0]]),
+            "deps": json.dumps(matrix.requirements(row)),
+            "set_env": f'{{ AIRFLOW_HOME = "{{env_dir}}/home", UV_EXCLUDE_NEWER = "{before}" }}',
+        }
+        text = ", ".join(f"{key} = {value}" for key, value in values.items())
+        lines.append(f"{json.dumps(tox_name(row))} = {{ {text} }}")
+    return "\n".join(lines)
+
+
+def tox_name(row: Release) -> str:
+    """Return the name of a release's environment in tox."""
+    return f"airflow-{row.airflow}"
+
+
+def _tox_names(rows: Sequence[Release]) -> str:
+    return json.dumps([tox_name(row) for row in rows])
+
+
 def _cells(rows: Sequence[Release]) -> list[tuple[str, ...]]:
     return [
         (
@@ -552,14 +589,15 @@ _FORMATS: Final[Mapping[str, Callable[[Sequence[Release]], str]]] = {
     "table": as_table,
     "json": as_json,
     "github": as_github,
-    "markdown": as_markdown,
 }
+# These show every release, whichever stand for their minors.
+_WHOLE: Final[Mapping[str, Callable[[Matrix], str]]] = {"markdown": readme_table, "tox": as_tox}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that :func:`answer` reads."""
     parser.add_argument("file", nargs="?", type=Path, help=f"default: the {FILE_NAME} of this package")
-    parser.add_argument("--format", choices=tuple(_FORMATS), default="table")
+    parser.add_argument("--format", choices=(*_FORMATS, *_WHOLE), default="table")
     parser.add_argument("--all", action="store_true", help="every release, not the default run alone")
     parser.add_argument("--check", action="store_true", help="say whether the file is right; print no rows")
 
@@ -572,9 +610,9 @@ def answer(options: argparse.Namespace) -> str:
     matrix = load(options.file)
     if options.check:
         return f"{len(matrix.releases)} releases, {len(matrix.deviations)} deviations"
-    # The README shows every release, whichever stand for their minors.
-    every = options.all or options.format == "markdown"
-    return _FORMATS[options.format](matrix.releases if every else matrix.defaults)
+    if options.format in _WHOLE:
+        return _WHOLE[options.format](matrix)
+    return _FORMATS[options.format](matrix.releases if options.all else matrix.defaults)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from refresh import line_of
 from trigger_compat import dispatch, errors, matrix
 from trigger_compat.errors import MatrixError
 
@@ -67,14 +69,8 @@ def test_one_python_runs_every_release() -> None:
 
 
 def test_each_release_is_one_line_in_canonical_form() -> None:
-    def line(row: matrix.Release) -> str:
-        pythons = ", ".join(f'"{python}"' for python in row.pythons)
-        head = f'  - {{airflow: "{row.airflow}", released: {row.released}, resolve: {row.resolve}, '
-        flags = f"default: {str(row.default).lower()}, preview: {str(row.preview).lower()}}}"
-        return f"{head}pythons: [{pythons}], path: {row.path}, {flags}"
-
     written = [text for text in TEXT.splitlines() if text.startswith("  - {") and "pythons:" in text]
-    assert written == list(map(line, ROWS))
+    assert written == list(map(line_of, ROWS))
 
 
 def test_the_paths_are_those_that_dispatch_knows() -> None:
@@ -101,6 +97,39 @@ def test_the_readme_shows_the_matrix() -> None:
     shown = readme.partition(begin)[2].partition(end)[0].strip()
     wanted = matrix.readme_table(matrix.load())
     assert shown == wanted, "see: python -m trigger_compat.matrix --format markdown"
+
+
+def test_tox_has_an_environment_for_each_release() -> None:
+    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    begin, end = matrix.TOX_MARKS
+    shown = pyproject.partition(f"{begin}\n")[2].partition(f"\n{end}\n")[0]
+
+    names = re.findall(r'^"(airflow-.+?)" = \{', shown, re.MULTILINE)
+    wanted = [matrix.tox_name(row) for row in ROWS]
+    how = "write what this prints between the marks: python -m trigger_compat.matrix --format tox"
+    if missing := [name for name in wanted if name not in names]:
+        pytest.fail(f"[tool.tox.env] in pyproject.toml lacks {', '.join(missing)}; {how}", pytrace=False)
+    if gone := [name for name in names if name not in wanted]:
+        pytest.fail(
+            f"[tool.tox.env] in pyproject.toml has {', '.join(gone)}, the matrix not; {how}", pytrace=False
+        )
+    assert shown == matrix.as_tox(matrix.load()), how
+
+
+def test_tox_runs_what_a_row_runs() -> None:
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.11 or newer reads TOML")
+    tox = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["tox"]
+    source = (ROOT / ".ci" / "environments.py").read_text(encoding="utf-8")
+    [value] = [
+        node.value
+        for node in ast.parse(source).body
+        if isinstance(node, ast.AnnAssign) and node.value and ast.unparse(node.target) == "ROW_TESTS"
+    ]
+
+    [[*command, posargs]] = tox["env_run_base"]["commands"]
+    assert command == ["python", "-m", "pytest", *ast.literal_eval(value)]
+    assert posargs == {"replace": "posargs", "extend": True}
+    assert tox["env"]["airflow-3.1.1"]["deps"] == ["apache-airflow==3.1.1", "structlog<25.5"]
 
 
 def test_a_pin_is_added_to_the_requirements_of_its_release() -> None:
@@ -361,6 +390,14 @@ def test_the_command_prints_a_matrix_for_ci_in_one_line(capsys: pytest.CaptureFi
     assert "\n" not in line
     assert [row["airflow"] for row in include] == [row.airflow for row in matrix.load().defaults]
     assert {row["python"] for row in include} == {"3.11"}
+
+
+def test_the_command_prints_a_configuration_of_tox(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(capsys, "--format", "tox").splitlines()
+
+    assert lines[0] == "[tool.tox]"
+    assert f'"3.4" = ["airflow-{ROWS[-1].airflow}"]' in lines
+    assert sum("UV_EXCLUDE_NEWER" in line for line in lines) == len(ROWS)
 
 
 def test_the_command_checks_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
