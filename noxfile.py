@@ -62,12 +62,15 @@ COUNTS: Final[list[tally.Counts]] = []
 
 @nox.session(default=False)
 def lint(session: nox.Session) -> None:
-    """Check style, spelling and the matrix file."""
+    """Check style, spelling, the workflows and the matrix file."""
     _seal(session)
     install_once(session, *nox.project.dependency_groups(PYPROJECT, "lint"))
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", "--check")
     session.run("codespell")
+    workflows = [str(path) for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
+    session.run("check-jsonschema", "--quiet", "--builtin-schema", "vendor.github-workflows", *workflows)
+    session.run("zizmor", "--offline", "--quiet", "--no-progress", ".github")
     session.env["PYTHONPATH"] = str(ROOT / "src")
     session.run("python", "-m", "trigger_compat.matrix", "--check")
     session.run("python", "-m", "trigger_compat", "floor", "--source", ".", "--check", silent=True)

@@ -43,6 +43,9 @@ ROW_TESTS: Final = (
     "tests/integration",
     "--ignore-glob=*/test_floor_*.py",
     "--ignore-glob=*/test_cli.py",
+    "--ignore-glob=*/test_dist.py",
+    "--ignore-glob=*/test_refresh.py",
+    "--ignore-glob=*/test_workflows.py",
 )
 # What a whole stack needs of its Airflow (the drivers for Postgres), here so that one environment serves all.
 STACK_REQUIREMENTS: Final = ROOT / "tests" / "e2e" / "airflow-requirements.txt"

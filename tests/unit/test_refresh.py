@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import http.server
 import json
+import os
 import re
 import shutil
 import threading
@@ -271,8 +272,8 @@ def test_nothing_is_written_if_one_file_cannot_be(checkout: Path, monkeypatch: p
             raise OSError(28, "No space left on device")
         return real(*arguments, **named)
 
-    real = refresh.os.fdopen
-    monkeypatch.setattr(refresh.os, "fdopen", fdopen)
+    real = os.fdopen
+    monkeypatch.setattr(os, "fdopen", fdopen)
     todo = planned(index_with("3.3.3"))
     with pytest.raises(OSError, match="No space left"):
         refresh.write(refresh.texts(checkout, todo))
