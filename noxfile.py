@@ -32,6 +32,7 @@ if __name__ == "__main__":
 
 import nox
 
+import completeness
 import evidence
 import fanout
 import nametable
@@ -78,20 +79,27 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def types(session: nox.Session) -> None:
-    """Check types against the oldest and the newest Airflow of the default run, and those of the tools."""
+    """Check types against the oldest and the newest Airflow, those users see, and those of the tools."""
     _seal(session)
     install_once(session, *nox.project.dependency_groups(PYPROJECT, "types", "runner"))
     # Without Airflow the package itself cannot be judged; its turn comes below.
     tools = ("--cache-dir", str(FOLDER / ".mypy-tools"), "--follow-imports", "silent")
     session.run("mypy", *tools, "noxfile.py", ".ci")
-    final = [row for row in MATRIX.defaults if not row.preview]
     # The oldest has no Task SDK: what comes from there is Any, and ignores that it needs elsewhere are idle.
     lenient = ("--allow-subclassing-any", "--no-warn-unused-ignores", "--no-warn-return-any")
-    for row, options, foreign in ((final[-1], (), AIRFLOW2_ONLY), (final[0], lenient, AIRFLOW3_ONLY)):
+    newest = [row for row in MATRIX.releases if not row.preview][-1]
+    checks: list[tuple[matrix.Release, Sequence[str], str]] = [
+        (newest, (), AIRFLOW2_ONLY),
+        (MATRIX.releases[0], lenient, AIRFLOW3_ONLY),
+    ]
+    if newest is not MATRIX.releases[-1]:
+        checks.append((MATRIX.releases[-1], (), AIRFLOW2_ONLY))
+    for row, options, foreign in checks:
         python = airflow_python(session, row)
         cache = FOLDER / f".mypy-{row.airflow}"
         beside = ("--python-executable", str(python), "--cache-dir", str(cache), "--exclude", foreign)
         session.run("mypy", *beside, *options, "src", "tests", "benchmarks")
+    completeness.verify(session, airflow_python(session, newest))
 
 
 @nox.session(default=False)

@@ -43,7 +43,9 @@ class ChildRunExists(AirflowFailException, DagRunAlreadyExists):
     Also a ``DagRunAlreadyExists``, which upstream's operator raises on 2.11.
     """
 
-    serialize = AirflowException.serialize
+    def serialize(self) -> Any:
+        """Return what serialises any error of Airflow; the two bases differ."""
+        return AirflowException.serialize(self)
 
     def __init__(self, message: str) -> None:
         AirflowException.__init__(self, message)

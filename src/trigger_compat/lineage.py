@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 _PARENT_KEYS: Final = (
     "parentRunId",

@@ -13,9 +13,10 @@ from trigger_compat._airflow import conf as airflow_conf
 from trigger_compat.links import TriggerDagRunLink
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
+    from trigger_compat._airflow import BaseOperatorLink
     from trigger_compat.attempt import Attempt
     from trigger_compat.paths import Context
 
@@ -74,7 +75,7 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"conf": "py"}
     ui_color = "#ffefeb"
-    operator_extra_links = [TriggerDagRunLink()]  # noqa: RUF012 - Airflow's own form
+    operator_extra_links: Collection[BaseOperatorLink] = [TriggerDagRunLink()]
     external_id_key = "trigger_compat_child"
 
     trigger_dag_id: str

@@ -60,10 +60,10 @@ class Walker:
         self.names = names
         self.evaluator = evaluator
         self.recorder = recorder
-        self.binds = recorder is None
-        self.scope = scope
+        self.binds: bool = recorder is None
+        self.scope: Scope = scope
         self.attempts: list[Attempt] = []
-        self.expressions = Expressions(evaluator, recorder) if recorder else None
+        self.expressions: Expressions | None = Expressions(evaluator, recorder) if recorder else None
 
     def walk(self) -> None:
         """Walk the whole module."""

@@ -33,7 +33,7 @@ class Names:
     def __init__(
         self, releases: Sequence[str], modules: Mapping[str, Mapping[str, str]], broken: Mapping[str, str]
     ) -> None:
-        self.releases = tuple(releases)
+        self.releases: tuple[str, ...] = tuple(releases)
         self._modules = modules
         self._broken = broken
         self._bits = _bits_of(self.releases)

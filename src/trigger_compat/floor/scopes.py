@@ -34,8 +34,8 @@ class Scope:
         self.parent = parent
         self.is_class = is_class
         self.resolve = resolve
-        self.local = frozenset(local)
-        self.unstable = frozenset(unstable)
+        self.local: frozenset[str] = frozenset(local)
+        self.unstable: frozenset[str] = frozenset(unstable)
         self.bindings: dict[str, list[tuple[Reach, Value]]] = {}
         self._merged: dict[str, Value] = {}
 

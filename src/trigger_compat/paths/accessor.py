@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from inspect import Parameter, signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from trigger_compat._airflow import AirflowException, DagRunAlreadyExists
 from trigger_compat.paths import _task_sdk, task_instance
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from trigger_compat.operator import TriggerDagRunOperator
     from trigger_compat.paths import Context
 
-is_paused = _task_sdk.is_paused
-publish = _task_sdk.publish
+is_paused: Final = _task_sdk.is_paused
+publish: Final = _task_sdk.publish
 
 
 def submit(operator: TriggerDagRunOperator, request: TriggerRequest, context: Context) -> bool:
@@ -79,5 +79,5 @@ def _already_exists(answer: Any) -> bool:
     return str(getattr(error, "value", error)).upper() == "DAGRUN_ALREADY_EXISTS"
 
 
-look = _task_sdk.look
-resumed = _task_sdk.resumed
+look: Final = _task_sdk.look
+resumed: Final = _task_sdk.resumed

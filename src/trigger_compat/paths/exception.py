@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 DEFERS_BY_DATE: Final = ">=3.0,<3.1.5"
 """Where the runner defers on run id *and* logical date, which a reset run has another of (#57756)."""
 
-is_paused = _task_sdk.is_paused
-publish = _task_sdk.publish
+is_paused: Final = _task_sdk.is_paused
+publish: Final = _task_sdk.publish
 
 
 def submit(operator: TriggerDagRunOperator, request: TriggerRequest, context: Context) -> bool:
@@ -70,5 +70,5 @@ def _logical_date(request: TriggerRequest, context: Context) -> Any:
     return request.logical_date
 
 
-look = _task_sdk.look
-resumed = _task_sdk.resumed
+look: Final = _task_sdk.look
+resumed: Final = _task_sdk.resumed

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from trigger_compat.suite.harness import Airflow, Outcome, Parent, Run
 
-pytestmark = pytest.mark.defers
+pytestmark: Final = pytest.mark.defers
 
 
 def deferred(airflow: Airflow, **arguments: Any) -> tuple[Parent, Outcome]:

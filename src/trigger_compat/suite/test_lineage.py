@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from trigger_compat.suite.harness import Airflow
 
-pytestmark = pytest.mark.clause("R6")
+pytestmark: Final = pytest.mark.clause("R6")
 CONSOLE = json.dumps({"type": "console"})
 """A transport that needs nothing, which switches OpenLineage on."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import Final
 
 try:
     from airflow.sdk import DAG, BaseOperator
@@ -14,11 +15,12 @@ START = datetime(2024, 1, 1, tzinfo=timezone.utc)
 
 
 def child(dag_id: str, *, paused: bool = False) -> DAG:
-    with DAG(dag_id, schedule=None, start_date=START, is_paused_upon_creation=paused) as dag:
+    dag = DAG(dag_id, schedule=None, start_date=START, is_paused_upon_creation=paused)
+    with dag:
         BaseOperator(task_id="noop")
     return dag
 
 
-child_dag = child("child")
-other_dag = child("other_child")
-paused_dag = child("paused_child", paused=True)
+child_dag: Final = child("child")
+other_dag: Final = child("other_child")
+paused_dag: Final = child("paused_child", paused=True)

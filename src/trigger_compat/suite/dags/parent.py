@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 try:
     from airflow.sdk import DAG
@@ -40,27 +40,36 @@ def record(kind: str) -> Callable[[Mapping[str, Any]], None]:
     return callback
 
 
-# What a test needs to have in the task process, such as something that kills it.
-for extra in filter(None, os.environ.get("HARNESS_IMPORTS", "").split(",")):
-    importlib.import_module(extra)
+def prepare(modules: str) -> None:
+    """Import what a test needs to have in the task process, such as something that kills it."""
+    for module in filter(None, modules.split(",")):
+        importlib.import_module(module)
 
-case = runpy.run_path(os.environ["HARNESS_CASE"])
-module, _, name = case["OPERATOR"].partition(":")
-operator = getattr(importlib.import_module(module), name)
-common = {
-    "task_id": "trigger",
-    "retry_delay": timedelta(0),
-    **{f"on_{kind}_callback": record(kind) for kind in ("execute", "success", "failure", "retry", "skipped")},
-}
 
-with DAG(
-    "parent",
-    schedule=None,
-    start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
-    default_args=case["DEFAULT_ARGS"],
-    render_template_as_native_obj=case["NATIVE"],
-) as dag:
-    if case["EXPAND"]:
-        operator.partial(**common, **case["KWARGS"]).expand(**case["EXPAND"])
-    else:
-        operator(**common, **case["KWARGS"])
+def parent(case: Mapping[str, Any]) -> DAG:
+    """Build the dag of a case."""
+    module, _, name = case["OPERATOR"].partition(":")
+    operator = getattr(importlib.import_module(module), name)
+    kinds = ("execute", "success", "failure", "retry", "skipped")
+    common: dict[str, Any] = {
+        "task_id": "trigger",
+        "retry_delay": timedelta(0),
+        **{f"on_{kind}_callback": record(kind) for kind in kinds},
+    }
+    dag = DAG(
+        "parent",
+        schedule=None,
+        start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
+        default_args=case["DEFAULT_ARGS"],
+        render_template_as_native_obj=case["NATIVE"],
+    )
+    with dag:
+        if case["EXPAND"]:
+            operator.partial(**common, **case["KWARGS"]).expand(**case["EXPAND"])
+        else:
+            operator(**common, **case["KWARGS"])
+    return dag
+
+
+prepare(os.environ.get("HARNESS_IMPORTS", ""))
+dag: Final = parent(runpy.run_path(os.environ["HARNESS_CASE"]))

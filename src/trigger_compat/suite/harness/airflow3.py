@@ -219,7 +219,7 @@ class Transport:
         self.transport = transport
         self.requests = requests
         self.after_trigger = after_trigger
-        self.outage = Outage()
+        self.outage: Outage = Outage()
 
     def handle_request(self, request: Any) -> Any:
         call = f"{request.method} {request.url.path}"
@@ -244,7 +244,8 @@ class TriggererComms:
 
     def __init__(self, client: Any) -> None:
         self.client = client
-        self.lock = threading.Lock()
+        self.lock: threading.Lock = threading.Lock()
+        self.answer: Any = None
 
     def send_request(self, log: Any, msg: Any) -> None:  # until 3.0.3
         self.answer = self.send(msg)

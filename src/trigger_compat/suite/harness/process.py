@@ -51,7 +51,7 @@ class Forked:
         self._reader, writer = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
-        self.pid = os.fork()
+        self.pid: int = os.fork()
         if self.pid == 0:
             os.close(self._reader)
             self._run(target, writer)
@@ -146,7 +146,7 @@ class Outage:
     """The next looks at a child fail, once the test has sent SIGUSR1 to this process."""
 
     def __init__(self) -> None:
-        self.left = 0
+        self.left: int = 0
         signal.signal(signal.SIGUSR1, self._begin)
 
     def _begin(self, *_: object) -> None:

@@ -115,7 +115,7 @@ class Airflow:
         self.home = home
         self.operator = operator
         self.version = AIRFLOW
-        self.backend = _backend()
+        self.backend: Backend = _backend()
         self._tries = 0
         self._forks: list[Forked] = []
         self._template = self._build_template(cache)
@@ -421,7 +421,7 @@ class Try:
         self, parent: Parent, start: Callable[[Report], None], files: Files, *, map_index: int = -1
     ) -> None:
         self.parent = parent
-        self.airflow = parent.airflow
+        self.airflow: Airflow = parent.airflow
         self._files = files
         self._map_index = map_index
         self._known = {run.run_id for run in self.airflow.active()}

@@ -41,5 +41,5 @@ def on_task_instance_failed(previous_state: Any, task_instance: Any, error: Any)
 
 
 class ListenerPlugin(AirflowPlugin):  # type: ignore[misc]  # untyped on Airflow 2
-    name = "harness_listener"
-    listeners = [sys.modules[__name__]]  # noqa: RUF012 - Airflow's own form
+    name: str = "harness_listener"
+    listeners: list[Any] = [sys.modules[__name__]]  # noqa: RUF012 - Airflow's own form
