@@ -193,8 +193,8 @@ def test_the_paths_have_the_same_functions_in_the_same_order() -> None:
         for node in tree.body:
             if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
                 defined.append(node.name)
-            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                defined.append(node.targets[0].id)
+            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                defined.append(node.target.id)
         assert [name for name in defined if name.islower()] == wanted, row.name
 
 
