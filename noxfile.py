@@ -33,6 +33,7 @@ if __name__ == "__main__":
 import nox
 
 import completeness
+import dist as distribution
 import evidence
 import fanout
 import nametable
@@ -148,7 +149,7 @@ def lineage(session: nox.Session) -> None:
 
 @nox.session(name="matrix", venv_backend="none")
 def run_matrix(session: nox.Session) -> None:
-    """Run lint, types, unit and tests side by side. Arguments: [--all] [--airflow X ...] [--jobs N]."""
+    """Run the checks and the tests side by side. Arguments: [--all] [--airflow X ...] [--jobs N]."""
     parser = _parser(session)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--airflow", nargs="+", default=[])
@@ -157,7 +158,7 @@ def run_matrix(session: nox.Session) -> None:
     if options.jobs < 1:
         session.error(f"--jobs {options.jobs}: give at least 1")
     rows = _rows(session, options.airflow) or (MATRIX.releases if options.all else MATRIX.defaults)
-    jobs = [fanout.Job(session=name) for name in ("lint", "unit", "types", "lineage")]
+    jobs = [fanout.Job(session=name) for name in ("lint", "unit", "types", "lineage", "dist")]
     # The longest first, so that none is left alone at the end: they run most tests on two paths.
     rows = sorted(rows, key=lambda row: row.path != "exception")
     jobs += [fanout.Job(session=f"tests({row.airflow})", release=row.airflow, path=row.path) for row in rows]
@@ -365,6 +366,26 @@ def floor(session: nox.Session) -> None:
     install_once(session, *EXTRAS["cli"], "packaging", project=True)
     report = ("python", "-m", "trigger_compat", "floor", "--source", ".", "--evidence", str(evidence.FOLDER))
     session.run(*report, *passed_on)
+
+
+@nox.session(default=False)
+def dist(session: nox.Session) -> None:
+    """Build what is uploaded, twice; look into it; try the wheel. Arguments: [--all] [--airflow X ...].
+
+    Tried on the oldest and the newest final release by default. What was built stays in dist.
+    """
+    parser = _parser(session)
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--airflow", nargs="+", default=[])
+    options = parser.parse_args(session.posargs)
+    _seal(session)
+    install_once(session, *nox.project.dependency_groups(PYPROJECT, "dist"))
+    source, wheel = distribution.build(session)
+    distribution.check(session, source, wheel)
+    final = [row for row in MATRIX.releases if not row.preview]
+    rows = _rows(session, options.airflow) or (MATRIX.releases if options.all else (final[0], final[-1]))
+    for row in rows:
+        distribution.try_out(session, row, wheel)
 
 
 @nox.session(default=False, venv_backend="none")

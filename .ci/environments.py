@@ -189,13 +189,25 @@ def bare(
     session: nox.Session, folder: Path, interpreter: str, resolve: date, requirements: Sequence[str]
 ) -> Path:
     """Install an Airflow alone, with the dependencies of a day, and return its interpreter."""
+    python = make_environment(session, folder, Path(interpreter))
+    install_into(session, python, *_installer(session).before(resolve.isoformat()), *requirements)
+    return python
+
+
+def make_environment(session: nox.Session, folder: Path, interpreter: Path) -> Path:
+    """Make an empty environment, and return its interpreter."""
     installer = _installer(session)
     shutil.rmtree(folder, ignore_errors=True)
-    _run(session, installer.create(folder, interpreter), env={"PYTHONPATH": os.pathsep.join(sys.path)})
-    before = installer.before(resolve.isoformat())
-    for command in (*installer.prepare(folder), [*installer.install(folder), *before, *requirements]):
-        _run(session, command)
+    command = installer.create(folder, str(interpreter))
+    _run(session, command, env={"PYTHONPATH": os.pathsep.join(sys.path)})
+    for each in installer.prepare(folder):
+        _run(session, each)
     return python_of(folder)
+
+
+def install_into(session: nox.Session, python: Path, *arguments: str) -> None:
+    """Install into the environment of an interpreter."""
+    _run(session, [*_installer(session).install(python.parents[1]), *arguments])
 
 
 def find(version: str) -> str | None:
