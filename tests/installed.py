@@ -31,7 +31,7 @@ def main(airflow: str) -> None:
     here = Path(sys.prefix).resolve()
     providers = {each.value for each in metadata.entry_points(group="apache_airflow_provider")}
     commands = {each.value for each in metadata.entry_points(group="console_scripts")}
-    checks = (
+    checks: tuple[tuple[str, object, object], ...] = (
         ("Airflow", metadata.version("apache-airflow"), airflow),
         ("the package's folder", here in Path(trigger_compat.__file__).resolve().parents, True),
         ("the matrix's folder", here in matrix.find().resolve().parents, True),
