@@ -32,6 +32,7 @@ if __name__ == "__main__":
 
 import nox
 
+import chromium
 import completeness
 import dist as distribution
 import evidence
@@ -54,10 +55,15 @@ MATRIX: Final = matrix.load()
 # Modules that only one major of Airflow can carry; mypy leaves them out where the other one is.
 AIRFLOW2_ONLY: Final = r"/airflow2\.py$"
 AIRFLOW3_ONLY: Final = r"/(airflow3|exception|accessor|_task_sdk)\.py$"
-TOOLS: Final = ROOT / "tests" / "e2e" / "requirements.txt"
-TOOL_REQUIREMENTS: Final = [
-    line for line in TOOLS.read_text(encoding="utf-8").splitlines() if not line.startswith("#")
-]
+# What the tool side needs, by the folder of its tests.
+TOOL_REQUIREMENTS, UI_REQUIREMENTS = (
+    [
+        line
+        for line in (ROOT / "tests" / folder / "requirements.txt").read_text(encoding="utf-8").splitlines()
+        if not line.startswith(("#", "-r"))
+    ]
+    for folder in ("e2e", "ui")
+)
 COUNTS: Final[list[tally.Counts]] = []
 """What the tests of this process said; its last line sums them up."""
 
@@ -268,6 +274,31 @@ def e2e(session: nox.Session) -> None:
             session.env["TRIGGER_COMPAT_E2E_PYTHON_FROM"] = str(airflow_python(session, old))
             session.env["TRIGGER_COMPAT_E2E_PYTHON"] = str(airflow_python(session, new))
             _run_stack(session, "pytest", "tests/e2e", "-m", "upgrade", report)
+
+
+@nox.session(default=False)
+def ui(session: nox.Session) -> None:
+    """Click the operator link in the web UI. Arguments: [VERSION ...] [--screenshots] [--chromium PATH].
+
+    Without versions: on the default releases but for previews. --screenshots renews the pictures of the docs.
+    """
+    parser = _parser(session)
+    parser.add_argument("versions", nargs="*", metavar="VERSION")
+    parser.add_argument("--screenshots", action="store_true")
+    parser.add_argument("--chromium", metavar="PATH")
+    options = parser.parse_args(session.posargs)
+    _seal(session)
+    try:
+        session.env["TRIGGER_COMPAT_CHROMIUM"] = chromium.find(options.chromium)
+    except SystemExit as error:
+        session.error(str(error))
+    install_once(session, *TOOL_REQUIREMENTS, *UI_REQUIREMENTS, *TEST_REQUIREMENTS)
+    pictures = ["--screenshots", str(ROOT / "docs" / "images" / "ui")] if options.screenshots else []
+    rows = _rows(session, options.versions) or [row for row in MATRIX.defaults if not row.preview]
+    for row in rows:
+        with _counted(f"ui({row.airflow})") as report:
+            session.env["TRIGGER_COMPAT_E2E_PYTHON"] = str(airflow_python(session, row))
+            _run_stack(session, "pytest", "tests/ui", report, *pictures)
 
 
 @nox.session(default=False)

@@ -271,6 +271,19 @@ class Stack:
         return str(answer.stdout).strip()
 
     @property
+    def url(self) -> str:
+        """Where the web UI is."""
+        return f"http://127.0.0.1:{self.ports['web']}"
+
+    @property
+    def login(self) -> tuple[str, str]:
+        """Name and password of a user who may do everything, as `airflow standalone` made them."""
+        if self.environment.task_sdk:
+            passwords = (self.home / "simple_auth_manager_passwords.json.generated").read_text()
+            return "admin", str(json.loads(passwords)["admin"])
+        return "admin", (self.home / "standalone_admin_password.txt").read_text().strip()
+
+    @property
     def path(self) -> str:
         """The path that the package takes on this Airflow where none is forced."""
         code = "from trigger_compat import dispatch; print(dispatch.default_path(dispatch.release()))"
@@ -336,8 +349,10 @@ class Stack:
             self.query(sql, ports)
         return killed
 
-    def revive(self) -> list[str]:
+    def revive(self, python: Path | None = None) -> list[str]:
         """Start every part that has ended, Postgres too, as it was; return which, once they are up.
+
+        :param python: interpreter of another environment with the same Airflow for these parts.
 
         A process manager would do that for a part that Airflow itself gives up, as its scheduler does some
         seconds after the database was away; its probe would also end a part that lives but does nothing any
@@ -352,7 +367,7 @@ class Stack:
             self._start_postgres(deadline, "airflow")
         for part in absent:
             if part != POSTGRES:
-                self._start_part(deadline, part)
+                self._start_part(deadline, part, python)
         return absent
 
     def power_cut(self) -> int:
@@ -452,11 +467,11 @@ class Stack:
                 raise StackError(POSTGRES, f"ended with code {server.returncode}", _tail(log))
             self._wait(deadline, POSTGRES, "starting Postgres", log)
 
-    def _popen(self, log: Path, *command: str) -> subprocess.Popen[bytes]:
+    def _popen(self, log: Path, *command: str, python: Path | None = None) -> subprocess.Popen[bytes]:
         """Start an `airflow` command."""
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [str(self.python), "-m", "airflow", *command],
+                [str(python or self.python), "-m", "airflow", *command],
                 cwd=processes.cwd(self.home),
                 env=self._environ(),
                 stdin=subprocess.DEVNULL,
@@ -467,10 +482,10 @@ class Stack:
         self._started.append(process)
         return process
 
-    def _start_part(self, deadline: float, part: str) -> None:
+    def _start_part(self, deadline: float, part: str, python: Path | None = None) -> None:
         before = self._newest_job() if part in JOBS else 0
         log = self._new_log(part)
-        process = self._popen(log, part)
+        process = self._popen(log, part, python=python)
         while not (self._runs(JOBS[part], before) if part in JOBS else self._web_answers()):
             if process.poll() is not None:
                 raise StackError(part, f"ended with code {process.returncode}", _tail(log))
@@ -515,7 +530,7 @@ class Stack:
 
         The options are those of every Airflow at once; an option that a release does not know is not read.
         """
-        web = f"http://127.0.0.1:{self.ports['web']}"
+        web = self.url
         config = {
             "core.dags_folder": str(self.home / "dags"),
             "core.executor": "LocalExecutor",
@@ -523,7 +538,6 @@ class Stack:
             "core.fernet_key": self._fernet_key,
             "core.load_examples": "False",
             "core.dags_are_paused_at_creation": "False",
-            "core.simple_auth_manager_all_admins": "True",
             "core.execution_api_server_url": f"{web}/execution/",
             "core.hostname_callable": "socket.gethostname",  # the default asks DNS
             "database.sql_alchemy_conn": self._dsn("airflow").replace("postgresql:", "postgresql+psycopg2:"),
@@ -618,11 +632,12 @@ class Stack:
         return False
 
     def _authorization(self) -> str:
+        user, password = self.login
         if not self._token and self.environment.task_sdk:
-            self._token = "Bearer " + self._http("GET", "/auth/token")["access_token"]
+            body, json_body = {"username": user, "password": password}, {"Content-Type": "application/json"}
+            self._token = "Bearer " + self._http("POST", "/auth/token", body, json_body)["access_token"]
         elif not self._token:
-            password = (self.home / "standalone_admin_password.txt").read_text().strip()
-            self._token = "Basic " + base64.b64encode(f"admin:{password}".encode()).decode()
+            self._token = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
         return self._token
 
     def _http(
@@ -632,9 +647,8 @@ class Stack:
         body: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
-        url = f"http://127.0.0.1:{self.ports['web']}{path}"
         content = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(url, content, dict(headers or {}), method=method)
+        request = urllib.request.Request(self.url + path, content, dict(headers or {}), method=method)
         # No proxy: a proxy of the caller's would be asked for 127.0.0.1 too.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:

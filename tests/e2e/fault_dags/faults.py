@@ -48,6 +48,10 @@ KINDS: dict[str, dict[str, Any]] = {
     "deferrable": {"deferrable": True},
     "fire": {"wait_for_completion": False},
     "mapped": {},
+    # For the links: the operator as it is without `durable`, and the target said in other ways.
+    "plain": {"durable": False},
+    "templated": {"durable": False, "trigger_dag_id": "{{ dag.dag_id.replace('parent', 'child') }}"},
+    "fan-out": {"durable": False},
     # On 3.0 - 3.2 the default is to wait in the task runner; Airflow 2 has no runner that waits.
     "own-wait": {"path": "accessor"} if util.find_spec("airflow.sdk") else {},
 }
@@ -108,7 +112,7 @@ def die_when_triggered(what: str) -> None:
 def build(parent: str) -> None:
     """One parent and its child, as this module's globals, where Airflow looks for DAGs."""
     kind = parent.partition(".")[0]
-    child = f"{parent}.child"
+    child, other = f"{parent}.child", f"{parent}.other"
     conf = {"door": parent}
     arguments = {
         "task_id": "trigger",
@@ -124,12 +128,16 @@ def build(parent: str) -> None:
     with DAG(f"{parent}.parent", schedule=None, start_date=START, catchup=False) as parent_dag:
         if kind == "mapped":
             TriggerDagRunOperator.partial(**arguments).expand(conf=[conf] * CLONES)
+        elif kind == "fan-out":
+            del arguments["trigger_dag_id"]
+            TriggerDagRunOperator.partial(conf=conf, **arguments).expand(trigger_dag_id=[child, other])
         else:
             TriggerDagRunOperator(conf=conf, **arguments)
-    with DAG(child, schedule=None, start_date=START, catchup=False) as child_dag:
-        # A fault may hit the child as well; it is not the child's fate that is looked at.
-        task(wait_for_door, retries=9, retry_delay=timedelta(seconds=RETRY_SECONDS))()
-    globals().update({f"{parent} parent": parent_dag, child: child_dag})
+    globals()[f"{parent} parent"] = parent_dag
+    for dag_id in (child, other) if kind == "fan-out" else (child,):
+        with DAG(dag_id, schedule=None, start_date=START, catchup=False) as globals()[dag_id]:
+            # A fault may hit the child as well; it is not the child's fate that is looked at.
+            task(wait_for_door, retries=9, retry_delay=timedelta(seconds=RETRY_SECONDS))()
 
 
 for name in os.environ["TRIGGER_COMPAT_PARENTS"].split():
