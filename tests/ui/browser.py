@@ -78,11 +78,16 @@ class WebUI:
     def shows_run(self, page: Page, dag_id: str, run_id: str) -> None:
         """Check that a page is the one of a dag run: by its address, and by what is to be seen on it."""
         assert self.run_at(page.url) == (dag_id, run_id)
+        self.open_run_details(page)
         for text in (dag_id, run_id):
             expect(page.get_by_text(text, exact=True).filter(visible=True).first).to_be_visible()
 
     def run_at(self, url: str) -> tuple[str, str]:
         """Return the dag id and run id of a page's address."""
+        raise NotImplementedError
+
+    def open_run_details(self, page: Page) -> None:
+        """Go from the page of a dag run to where its run id is."""
         raise NotImplementedError
 
 
@@ -102,6 +107,9 @@ class Airflow2UI(WebUI):
         [run_id] = parse_qs(parts.query)["dag_run_id"]
         return dag_id, run_id
 
+    def open_run_details(self, page: Page) -> None:
+        expect(page.get_by_text("Dag Run Details", exact=True)).to_be_visible()
+
 
 class Airflow3UI(WebUI):
     """The UI of 3.x, where a task instance has a page with tabs."""
@@ -117,6 +125,11 @@ class Airflow3UI(WebUI):
         [nothing, dags, dag_id, runs, run_id] = urlsplit(url).path.split("/")
         assert (nothing, dags, runs) == ("", "dags", "runs")
         return dag_id, unquote(run_id)
+
+    def open_run_details(self, page: Page) -> None:
+        # 3.0 heads the page of a run by its date.
+        page.get_by_role("link", name="Details", exact=True).click()
+        expect(page.get_by_text("Run ID", exact=True).first).to_be_visible()
 
 
 def save_screenshot(page: Page, file: Path) -> None:

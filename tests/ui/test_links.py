@@ -70,11 +70,11 @@ def test_the_link_lands_on_the_child_that_still_runs(
         save_screenshot(ui.page, screenshots / f"{airflow}-task.png")
 
     page = ui.follow_link()
+    if screenshots and case == "plain":
+        save_screenshot(page, screenshots / f"{airflow}-child.png")
 
     ui.shows_run(page, parent.child, parent.only_child)
     assert state_of(parent) == "running"
-    if screenshots and case == "plain":
-        save_screenshot(page, screenshots / f"{airflow}-child.png")
 
 
 def test_the_link_still_lands_there_when_the_child_has_ended(

@@ -1,4 +1,4 @@
-"""One parent with the operator in each of its forms, for the `airflow` commands."""
+"""The operator in each of its forms, for the `airflow` commands."""
 
 from __future__ import annotations
 
@@ -26,11 +26,13 @@ OPTIONS: Any = {"schedule": None, "start_date": datetime(2024, 1, 1, tzinfo=time
 
 with DAG("parent", params={"target": "child"}, **OPTIONS) as parent:
     TriggerDagRunOperator(task_id="plain", trigger_dag_id="child")
-    TriggerDagRunOperator(task_id="templated", trigger_dag_id="{{ params.target }}", conf={"a": "{{ ds }}"})
+    TriggerDagRunOperator(task_id="templated", trigger_dag_id="{{ params.target }}", conf={"asked": "{{ ds }}"})
     TriggerDagRunOperator(task_id="waiting", **WAITING)
     TriggerDagRunOperator(task_id="durable", durable=True, **WAITING)
-    TriggerDagRunOperator(task_id="deferrable", deferrable=True, **WAITING)
     TriggerDagRunOperator.partial(task_id="mapped").expand(trigger_dag_id=["child", "other"])
+
+with DAG("deferring", **OPTIONS) as deferring:
+    TriggerDagRunOperator(task_id="deferrable", deferrable=True, **WAITING)
 
 for dag_id in ("child", "other"):
     with DAG(dag_id, **OPTIONS) as globals()[dag_id]:
