@@ -75,20 +75,29 @@ class WebUI:
             self.link.click()
         return tab.value
 
+    def row(self, page: Page, *texts: str) -> Locator:
+        """A row that holds all of these texts: tables are drawn before what is in them has come."""
+        row = page.get_by_role("row")
+        for text in texts:
+            row = row.filter(has_text=text)
+        return row.first
+
     def shows_run(self, page: Page, dag_id: str, run_id: str) -> None:
         """Check that a page is the one of a dag run: by its address, and by what is to be seen on it."""
         assert self.run_at(page.url) == (dag_id, run_id)
         self.open_run_details(page)
-        for text in (dag_id, run_id):
-            expect(page.get_by_text(text, exact=True).filter(visible=True).first).to_be_visible()
+        expect(page.get_by_text(dag_id, exact=True).filter(visible=True).first).to_be_visible()
+        expect(self.row(page, "Run ID", run_id)).to_be_visible()
 
     def run_at(self, url: str) -> tuple[str, str]:
         """Return the dag id and run id of a page's address."""
         raise NotImplementedError
 
     def open_run_details(self, page: Page) -> None:
-        """Go from the page of a dag run to where its run id is."""
-        raise NotImplementedError
+        """Go from the page of a dag run to where its run id is, if that is another tab."""
+
+    def await_tasks(self, page: Page, task_id: str) -> None:
+        """Let the page of a dag run come to list a task, if it does."""
 
 
 class Airflow2UI(WebUI):
@@ -98,7 +107,7 @@ class Airflow2UI(WebUI):
         index = f"&map_index={parent.map_index}" if parent.map_index >= 0 else ""
         run = f"dag_run_id={quote(parent.run_id)}"
         self.page.goto(f"{self.stack.url}/dags/{parent.dag_id}/grid?{run}&task_id=trigger{index}")
-        expect(self.page.get_by_text("Task Instance Notes")).to_be_visible()
+        expect(self.row(self.page, "Run ID", parent.run_id)).to_be_visible()
 
     def run_at(self, url: str) -> tuple[str, str]:
         parts = urlsplit(url)
@@ -106,9 +115,6 @@ class Airflow2UI(WebUI):
         assert (nothing, dags, grid) == ("", "dags", "grid")
         [run_id] = parse_qs(parts.query)["dag_run_id"]
         return dag_id, run_id
-
-    def open_run_details(self, page: Page) -> None:
-        expect(page.get_by_text("Dag Run Details", exact=True)).to_be_visible()
 
 
 class Airflow3UI(WebUI):
@@ -119,7 +125,7 @@ class Airflow3UI(WebUI):
         run = f"{self.stack.url}/dags/{parent.dag_id}/runs/{quote(parent.run_id)}"
         self.page.goto(f"{run}/tasks/trigger{index}")
         self.page.get_by_role("link", name="Details", exact=True).click()
-        expect(self.page.get_by_text("Run ID", exact=True).first).to_be_visible()
+        expect(self.row(self.page, "Run ID", parent.run_id)).to_be_visible()
 
     def run_at(self, url: str) -> tuple[str, str]:
         [nothing, dags, dag_id, runs, run_id] = urlsplit(url).path.split("/")
@@ -129,7 +135,9 @@ class Airflow3UI(WebUI):
     def open_run_details(self, page: Page) -> None:
         # 3.0 heads the page of a run by its date.
         page.get_by_role("link", name="Details", exact=True).click()
-        expect(page.get_by_text("Run ID", exact=True).first).to_be_visible()
+
+    def await_tasks(self, page: Page, task_id: str) -> None:
+        expect(self.row(page, task_id)).to_be_visible()
 
 
 def save_screenshot(page: Page, file: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.parents import Parent
+from tests.e2e.parents import CHILD_TASK, Parent
 from tests.ui.browser import save_screenshot
 from tests.without_package import without_package
 
@@ -71,6 +71,7 @@ def test_the_link_lands_on_the_child_that_still_runs(
 
     page = ui.follow_link()
     if screenshots and case == "plain":
+        ui.await_tasks(page, CHILD_TASK)
         save_screenshot(page, screenshots / f"{airflow}-child.png")
 
     ui.shows_run(page, parent.child, parent.only_child)
