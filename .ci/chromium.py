@@ -1,4 +1,4 @@
-"""The browser of the UI tests: that of the system, because a browser of pip's would need its libraries anyway."""
+"""The browser of the UI tests: the system's, because a downloaded one would need its libraries anyway."""
 
 from __future__ import annotations
 

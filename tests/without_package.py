@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PACKAGE: Final = "trigger_compat"
-"""Part of the name of all that an installation leaves in `site-packages`, an editable one's `.pth` file too."""
+"""Part of all names that an installation leaves in `site-packages`: also of an editable one's `.pth` file."""
 
 
 def without_package(python: Path, folder: Path) -> Path:

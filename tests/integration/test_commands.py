@@ -178,7 +178,11 @@ def test_dags_with_the_operator_have_no_import_errors(home: Home) -> None:
 
 
 def test_an_import_error_names_argument_value_and_remedy(home: Home, tmp_path: Path) -> None:
-    source = DAGS.joinpath("commands.py").read_text(encoding="utf-8").replace('"poke_interval": 0.5', '"poke_interval": 0')
+    source = (
+        DAGS.joinpath("commands.py")
+        .read_text(encoding="utf-8")
+        .replace('"poke_interval": 0.5', '"poke_interval": 0')
+    )
     tmp_path.joinpath("broken.py").write_text(source, encoding="utf-8")
 
     [row] = replace(home, dags=tmp_path).table(*IMPORT_ERRORS, codes=(1,))
@@ -230,8 +234,8 @@ def test_a_serialised_dag_loads_without_the_package(home: Home, tmp_path: Path) 
 
     there, absent = home.loads(), bare.loads()
 
-    links = dict.fromkeys(TASKS, [LINK_NAME])
-    without = links if AIRFLOW3 else dict.fromkeys(TASKS, [])
+    links = {task: [LINK_NAME] for task in TASKS}
+    without = links if AIRFLOW3 else {task: [] for task in TASKS}
     assert (there["package"], there["links"]) == (True, links)
     assert (absent["package"], absent["links"]) == (False, without)
     for found in (there, absent):

@@ -23,6 +23,20 @@ def test_importing_the_package_imports_no_airflow() -> None:
     assert not [name for name in loaded_by("import trigger_compat") if name.partition(".")[0] == "airflow"]
 
 
+def test_the_provider_entry_point_imports_no_airflow() -> None:
+    """It is loaded while Airflow is still initialising: importing Airflow there has crashed all commands."""
+    source = """
+from importlib.metadata import distribution
+[entry] = distribution("trigger-compat").entry_points.select(group="apache_airflow_provider")
+info = entry.load()()
+assert info["extra-links"] == ["trigger_compat.links.TriggerDagRunLink"], info
+"""
+    loaded = loaded_by(source)
+
+    assert "trigger_compat.provider_info" in loaded
+    assert not [name for name in loaded if name.partition(".")[0] == "airflow"]
+
+
 def test_importing_the_operator_loads_next_to_nothing_beside_it() -> None:
     """Every parse of a dag file pays for what is loaded here; what runs a task is loaded when one runs."""
     dag = "from airflow.sdk import DAG, BaseOperator"

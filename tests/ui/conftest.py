@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="module")
-def stack(python: Path) -> Iterator[Stack]:  # noqa: F811 - the fixture of that name
+def stack(python: Path) -> Iterator[Stack]:
     config = {
         "core.parallelism": "32",  # all parents and children at once
         # Airflow 3.0 only retries a task whose host is lost, and that takes 5 minutes by default. Much less,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import bootstrap
+import chromium
 from tally import Counts, closing_line, count
 
 ROOT = Path(__file__).parents[2]
@@ -54,3 +55,25 @@ def test_a_noxfile_without_a_header_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SystemExit, match=r"noxfile\.py: no dependencies in its PEP 723 header"):
         bootstrap.header(noxfile)
+
+
+def test_a_browser_is_found_by_its_usual_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "google-chrome"
+    program.touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert chromium.find() == chromium.find(str(program)) == str(program)
+
+
+@pytest.mark.parametrize("given", [None, "/nowhere/chromium"])
+def test_no_browser_is_one_line_that_says_what_to_install(
+    given: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(SystemExit) as raised:
+        chromium.find(given)
+
+    [line] = str(raised.value).splitlines()
+    assert (given or "chromium") in line
+    assert "apt-get install chromium" in line

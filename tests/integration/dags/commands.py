@@ -26,7 +26,9 @@ OPTIONS: Any = {"schedule": None, "start_date": datetime(2024, 1, 1, tzinfo=time
 
 with DAG("parent", params={"target": "child"}, **OPTIONS) as parent:
     TriggerDagRunOperator(task_id="plain", trigger_dag_id="child")
-    TriggerDagRunOperator(task_id="templated", trigger_dag_id="{{ params.target }}", conf={"asked": "{{ ds }}"})
+    TriggerDagRunOperator(
+        task_id="templated", trigger_dag_id="{{ params.target }}", conf={"asked": "{{ ds }}"}
+    )
     TriggerDagRunOperator(task_id="waiting", **WAITING)
     TriggerDagRunOperator(task_id="durable", durable=True, **WAITING)
     TriggerDagRunOperator.partial(task_id="mapped").expand(trigger_dag_id=["child", "other"])
