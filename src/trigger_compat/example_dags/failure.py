@@ -1,0 +1,38 @@
+"""What a failed child means: nothing to one parent, a failure to the other, and then a clean-up."""
+
+from __future__ import annotations
+
+import logging
+
+from trigger_compat import TriggerDagRunOperator
+
+try:
+    from airflow.sdk import DAG, task
+except ImportError:  # Airflow 2
+    from airflow import DAG
+    from airflow.decorators import task
+
+with DAG("example_failure", schedule=None, tags=["trigger-compat"]):
+    # Any end will do.
+    tolerant = TriggerDagRunOperator(
+        task_id="tolerant",
+        trigger_dag_id="example_child",
+        conf={"seconds": 1, "fail": True},
+        wait_for_completion=True,
+        allowed_states=["success", "failed"],
+        failed_states=[],
+    )
+
+    # The default: allowed_states=["success"], failed_states=["failed"].
+    strict = TriggerDagRunOperator(
+        task_id="strict",
+        trigger_dag_id="example_child",
+        conf={"seconds": 1, "fail": True},
+        wait_for_completion=True,
+    )
+
+    @task(trigger_rule="all_failed")
+    def clean_up() -> None:
+        logging.getLogger("airflow.task").info("the child of strict has failed")
+
+    tolerant >> strict >> clean_up()
