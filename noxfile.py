@@ -35,6 +35,7 @@ import nox
 import chromium
 import completeness
 import dist as distribution
+import doctables
 import evidence
 import fanout
 import nametable
@@ -120,6 +121,26 @@ def unit(session: nox.Session) -> None:
         session.run("pytest", "tests/unit", "-W", "error", report, *session.posargs)
 
 
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Build the site; test links, tables and blocks. Arguments: [--write], to write the tables instead."""
+    parser = _parser(session)
+    parser.add_argument("--write", action="store_true")
+    options, passed_on = parser.parse_known_args(session.posargs)
+    _seal(session)
+    if options.write:
+        written = [str(page.relative_to(ROOT)) for page in doctables.write()]
+        session.log(f"written: {', '.join(written) or 'none'}")
+        return
+    with _counted(session.name) as report:
+        # What builds the wheel that the provider of docs/ci.md installs, and what that provider works with.
+        tools = (*PYPROJECT["build-system"]["requires"], *nox.project.dependency_groups(PYPROJECT, "docs"))
+        install_once(session, *TEST_REQUIREMENTS, *tools, *EXTRAS["cli"], "packaging", project=True)
+        # Not --quiet, which would silence the warnings that --strict counts; the variable hides a banner.
+        session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
+        session.run("pytest", "tests/docs", report, *passed_on)
+
+
 @nox.session(default=False, venv_backend="none")
 @nox.parametrize(
     "airflow",
@@ -164,7 +185,7 @@ def run_matrix(session: nox.Session) -> None:
     if options.jobs < 1:
         session.error(f"--jobs {options.jobs}: give at least 1")
     rows = _rows(session, options.airflow) or (MATRIX.releases if options.all else MATRIX.defaults)
-    jobs = [fanout.Job(session=name) for name in ("lint", "unit", "types", "lineage", "dist")]
+    jobs = [fanout.Job(session=name) for name in ("lint", "unit", "types", "docs", "lineage", "dist")]
     # The longest first, so that none is left alone at the end: they run most tests on two paths.
     rows = sorted(rows, key=lambda row: row.path != "exception")
     jobs += [fanout.Job(session=f"tests({row.airflow})", release=row.airflow, path=row.path) for row in rows]
@@ -323,6 +344,19 @@ def demo(session: nox.Session) -> None:
         [old] = _rows(session, [options.old]) if options.old else final[-2:-1]
         command += ["--from-python", str(airflow_python(session, old))]
     _run_stack(session, "python", *command, *options.passed_on)
+
+
+@nox.session(default=False)
+def quickstart(session: nox.Session) -> None:
+    """Follow docs/quickstart.md from an empty folder to its last block. Arguments: [VERSION ...]."""
+    parser = _parser(session)
+    parser.add_argument("versions", nargs="*", metavar="VERSION")
+    options = parser.parse_args(session.posargs)
+    rows = _rows(session, options.versions) or [row for row in MATRIX.defaults if not row.preview]
+    _seal(session)
+    install_once(session, *TEST_REQUIREMENTS, "packaging")
+    for row in rows:
+        _run_stack(session, "python", "tests/e2e/follow.py", row.airflow)
 
 
 @nox.session(default=False, venv_backend="none")

@@ -1,0 +1,407 @@
+"""Every block of every page has a rule, every link leads somewhere, every table is what it follows from.
+
+And what blocks say where no Airflow is needed: see ``blocks.RULES``.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from markdown_it import MarkdownIt
+from packaging.requirements import Requirement
+
+import doctables
+from tests.docs.blocks import (
+    CI,
+    QUICKSTART,
+    ROOT,
+    RULES,
+    Tier,
+    Unit,
+    claimed,
+    command_of,
+    pages,
+    rule_of,
+    units,
+)
+from trigger_compat import contract, matrix
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+RUN_HERE = {"session", "install", "export", "matrix", "swap", "example", "provider", "run id"}
+EXAMPLES = ROOT / "src" / "trigger_compat" / "example_dags"
+
+
+# Rules
+
+
+@pytest.mark.parametrize("unit", units(), ids=str)
+def test_every_block_has_a_rule(unit: Unit) -> None:
+    assert rule_of(unit), f"nothing runs this {unit.language or 'block without a language'}:\n{unit.text}"
+
+
+def test_every_rule_has_a_block() -> None:
+    used = {rule_of(unit) for unit in units()}
+
+    assert [rule.name for rule in RULES if rule not in used] == []
+
+
+def test_what_is_run_here_is_what_the_rules_leave_to_here() -> None:
+    assert {rule.name for rule in RULES if rule.tier is Tier.PAGES} == RUN_HERE
+
+
+def test_the_page_that_is_followed_is_the_quickstart() -> None:
+    """That is what ``nox -s quickstart`` reads."""
+    assert {unit.page for unit in claimed(Tier.FOLLOWED, "follow")} == {QUICKSTART}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["pip freeze", "trigger-compat ceiling", "rm -rf /", "airflow standalone"],
+)
+def test_a_command_that_no_rule_knows_is_found(text: str) -> None:
+    assert rule_of(Unit("docs/durable.md", 1, "console", text)) is None
+
+
+@pytest.mark.parametrize("language", ["", "bash", "python", "yaml", "(indented)"])
+def test_a_block_that_no_rule_knows_is_found(language: str) -> None:
+    assert rule_of(Unit("docs/durable.md", 1, language, "print(1)")) is None
+
+
+# Links
+
+
+def _tokens(file: Path) -> Iterator[Any]:
+    for token in MarkdownIt().enable("table").parse(file.read_text(encoding="utf-8")):
+        yield token
+        yield from token.children or ()
+
+
+def _links(file: Path) -> list[str]:
+    found = [token.attrGet("href") or token.attrGet("src") for token in _tokens(file)]
+    return sorted({str(link) for link in found if link})
+
+
+def _anchors(file: Path) -> set[str]:
+    """The anchors that a git host gives to the headings."""
+    tokens = list(_tokens(file))
+    titles = [after.content for token, after in itertools.pairwise(tokens) if token.type == "heading_open"]
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+LINKS = [(file, link) for file in pages() for link in _links(file)]
+
+
+@pytest.mark.parametrize(
+    ("file", "link"), LINKS, ids=[f"{file.relative_to(ROOT)}: {link}" for file, link in LINKS]
+)
+def test_a_link_leads_somewhere(file: Path, link: str) -> None:
+    """Inside the tree to a file and a heading; outside, which is not asked, to something with a host."""
+    parts = urlsplit(link)
+    if parts.scheme or parts.netloc:
+        assert parts.scheme in ("https", "http"), link
+        assert re.fullmatch(r"localhost:\d+|[\w-]+(\.[\w-]+)+", parts.netloc), link
+        return
+    target = (file.parent / unquote(parts.path)).resolve() if parts.path else file
+    assert target.is_relative_to(ROOT), link
+    assert target.is_file(), link
+    assert _is_tracked(target), f"{link} is there, but not in the repository"
+    if parts.fragment:
+        assert parts.fragment in _anchors(target), link
+
+
+def _is_tracked(file: Path) -> bool:
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--error-unmatch", str(file)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 0
+
+
+# Tables and copies
+
+
+@pytest.mark.parametrize(("page", "name"), doctables.TABLES)
+def test_a_table_is_what_it_follows_from(page: str, name: str) -> None:
+    wanted = doctables.TABLES[page, name]()
+
+    assert doctables.shown(page, name) == wanted, "write it anew: nox -s docs -- --write"
+
+
+@pytest.mark.parametrize("unit", claimed(Tier.PAGES, "example"), ids=str)
+def test_an_example_on_a_page_is_the_file(unit: Unit) -> None:
+    assert unit.text in {file.read_text(encoding="utf-8").rstrip() for file in EXAMPLES.glob("*.py")}
+
+
+def test_every_example_is_on_the_page() -> None:
+    shown = {unit.text for unit in claimed(Tier.PAGES, "example")}
+    files = [file for file in EXAMPLES.glob("*.py") if file.stem != "__init__"]
+
+    assert {file.read_text(encoding="utf-8").rstrip() for file in files} == shown
+
+
+def test_the_run_id_on_the_page_is_the_one_that_is_computed() -> None:
+    [unit] = claimed(Tier.PAGES, "run id")
+    form = re.escape(unit.text).replace(r"\[", "[").replace(r"\]", "]")
+    for words, pattern in {
+        re.escape("<parent dag>"): "dag",
+        re.escape("<task>"): "task",
+        "[" + re.escape(".<map index>") + "]": r"\.7",
+        re.escape("<epoch>"): "2",
+        re.escape("<generation>"): "1",
+        re.escape("<20 hexadecimal digits>"): "[0-9a-f]{20}",
+    }.items():
+        assert words in form
+        form = form.replace(words, pattern)
+    parent = contract.Parent(dag_id="dag", run_id="run", task_id="task", map_index=7, epoch=2)
+
+    assert re.fullmatch(form, contract.durable_run_id(parent, "child", 1))
+
+
+# Commands
+
+
+def _inline_sessions() -> list[Unit]:
+    """The sessions that the text and its tables name: ``nox -s ...`` between backticks."""
+    found = [
+        Unit(file.relative_to(ROOT).as_posix(), 0, "console", token.content)
+        for file in pages()
+        for token in _tokens(file)
+        if token.type == "code_inline" and re.match(r"nox( |$)", token.content)
+    ]
+    return list(dict.fromkeys(unit for unit in found if unit.page not in ("CHANGELOG.md", CI)))
+
+
+SESSIONS = [*claimed(Tier.PAGES, "session"), *_inline_sessions()]
+
+
+@pytest.fixture(scope="module")
+def noxfile() -> dict[str, str]:
+    """The source of each session, by its name."""
+    text = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    found: dict[str, str] = {}
+    for node in ast.parse(text).body:
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        decorators = [ast.unparse(each) for each in node.decorator_list]
+        if any(each.startswith("nox.session") for each in decorators):
+            named = re.search(r"name='(\w+)'", decorators[0])
+            found[named[1] if named else node.name] = ast.get_source_segment(text, node) or ""
+    return found
+
+
+@pytest.mark.parametrize("unit", SESSIONS, ids=lambda unit: f"{unit}: {unit.text[:40]}")
+def test_a_session_on_a_page_is_one_that_nox_has(unit: Unit, noxfile: dict[str, str]) -> None:
+    """Real runs of them are what CI and the other tests are; here, no page may ask for what is not there."""
+    words = shlex.split(command_of(unit))
+    words = words[words.index("noxfile.py") + 1 :] if "noxfile.py" in words else words[1:]
+    split = words.index("--") if "--" in words else len(words)
+    own, passed_on = words[:split], words[split + 1 :]
+    names = _sessions_asked_for(own)
+    for name in names:
+        assert name in noxfile
+    source = "".join(noxfile[name] for name in names)
+    for flag in [word for word in passed_on if word.startswith("--")]:
+        assert flag in source or "parse_known_args" in source, f"{flag} is no option of {names}"
+    for release in re.findall(r"(?<![=\w.])\d+\.\d+\.\d+\w*", command_of(unit)):
+        matrix.load().release(release)
+
+
+def _sessions_asked_for(words: list[str]) -> list[str]:
+    if not words:
+        return ["matrix"]
+    assert words[0] in ("-s", "-t", "-l")
+    if words[0] == "-t":
+        minors = {row.minor for row in matrix.load().releases}
+        assert set(words[1:]) <= {"all", "default", *minors}
+        return ["tests"]
+    return [word.partition("(")[0] for word in words[1:]]
+
+
+@pytest.mark.parametrize("unit", claimed(Tier.PAGES, "install"), ids=str)
+def test_what_is_installed_is_there(unit: Unit) -> None:
+    extras = set(_project()["project"]["optional-dependencies"])
+    words = shlex.split(command_of(unit))[2:]
+    targets = [word for at, word in enumerate(words) if word[0] != "-" and words[at - 1] != "--wheel-dir"]
+    assert targets
+    for target in targets:
+        assert re.match(r"\.($|\[)", target), (
+            "it is not on PyPI: a page says how it is installed from a clone"
+        )
+        assert Requirement(f"trigger-compat{target[1:]}").extras <= extras
+
+
+def _project() -> Any:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("unit", claimed(Tier.PAGES, "matrix"), ids=str)
+def test_the_matrix_is_printed(unit: Unit, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "trigger_compat", *shlex.split(command_of(unit))[1:]]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    written = [file.read_text(encoding="utf-8") for file in tmp_path.iterdir()]
+    assert matrix.load().defaults[0].airflow in "".join([done.stdout, *written])
+
+
+@pytest.mark.parametrize("unit", claimed(Tier.PAGES, "swap"), ids=str)
+@pytest.mark.parametrize(
+    "old", ["airflow.operators.trigger_dagrun", "airflow.providers.standard.operators.trigger_dagrun"]
+)
+def test_the_swap_changes_the_import_and_nothing_else(unit: Unit, old: str, tmp_path: Path) -> None:
+    other = "from airflow.operators.python import PythonOperator\n# trigger_dagrun\n"
+    name = "TriggerDagRunOperator"
+    dag = tmp_path / "team" / "dag.py"
+    dag.parent.mkdir()
+    dag.write_text(f"{other}try:\n    from {old} import {name}\nexcept ImportError:\n    raise\n")
+    (tmp_path / "untouched.py").write_text(other)
+    subprocess.run(["bash", "-e", "-c", unit.text], cwd=tmp_path, check=True)
+
+    swapped = f"{other}try:\n    from trigger_compat import {name}\nexcept ImportError:\n    raise\n"
+    assert dag.read_text() == swapped
+    assert (tmp_path / "untouched.py").read_text() == other
+
+
+# The provider of docs/ci.md
+
+
+@pytest.fixture(scope="module")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A provider's repository with the files of the page, and a wheel of this project beside it."""
+    folder = tmp_path_factory.mktemp("provider")
+    for unit in claimed(Tier.PAGES, "provider"):
+        if unit.language != "console":
+            file = folder / unit.text.splitlines()[0].removeprefix("# ")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(unit.text + "\n", encoding="utf-8")
+    (folder / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+        '[project]\nname = "my-provider"\nversion = "1.0"\ndependencies = ["apache-airflow>=2.11"]\n'
+    )
+    source = folder / "src" / "my_provider"
+    source.mkdir(parents=True)
+    (source / "__init__.py").touch()
+    (source / "operators.py").write_text(
+        "from trigger_compat import TriggerDagRunOperator\n\n\n"
+        "class MyTrigger(TriggerDagRunOperator):\n    pass\n"
+    )
+    (folder / "airflow-releases.json").write_text(matrix.as_json(matrix.load().defaults))
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "wheels")]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    return folder
+
+
+def _in(provider: Path, *command: str) -> str:
+    """Run as a maintainer would, who has put the wheel where uv finds it."""
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("NOX", "TOX", "VIRTUAL"))
+    }
+    environ = {**kept, "UV_FIND_LINKS": str(provider / "wheels"), "PYTHONPATH": ""}
+    done = subprocess.run(
+        command,
+        cwd=provider,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_the_wheels_are_where_the_page_says() -> None:
+    [unit] = claimed(Tier.PAGES, "export")
+
+    assert unit.text == 'export UV_FIND_LINKS="$PWD/wheels"'
+
+
+def _newest() -> str:
+    return [row.airflow for row in matrix.load().defaults if not row.preview][-1]
+
+
+def test_the_commands_are_about_the_newest_release() -> None:
+    commands = [unit.text for unit in claimed(Tier.PAGES, "provider") if unit.language == "console"]
+    assert commands == [
+        f'nox -s "tests({_newest()})"',
+        f'nox -s "tests({_newest()})" -- -k fire_and_forget',
+        f"tox run -e airflow-{_newest()}",
+        f"tox run -e airflow-{_newest()} -- -k fire_and_forget",
+    ]
+
+
+def test_the_noxfile_lists_every_release(provider: Path) -> None:
+    listed = json.loads(_in(provider, "nox", "-l", "--json"))
+
+    assert [each["call_spec"]["row"]["airflow"] for each in listed if "row" in each["call_spec"]] == [
+        row.airflow for row in matrix.load().defaults
+    ]
+
+
+def test_nox_tests_the_provider(provider: Path) -> None:
+    [command] = [
+        unit.text
+        for unit in claimed(Tier.PAGES, "provider")
+        if unit.text.startswith("nox") and " -k " in unit.text
+    ]
+
+    assert re.search(r"\b1 passed, \d+ deselected", _in(provider, *shlex.split(command)))
+
+
+def test_the_rows_of_tox_are_those_of_the_matrix(provider: Path) -> None:
+    rows = [row for row in matrix.load().defaults if not row.preview]
+    config = tomllib.loads((provider / "tox.toml").read_text(encoding="utf-8"))
+
+    assert config["env_list"] == [f"airflow-{row.airflow}" for row in rows]
+    for row in rows:
+        env = config["env"][f"airflow-{row.airflow}"]
+        assert env["deps"][0] == f"apache-airflow=={row.airflow}"
+        assert env["set_env"] == {"UV_EXCLUDE_NEWER": f"{row.resolve}T00:00:00Z"}
+        assert config["env_run_base"]["base_python"] == [row.pythons[1]]
+    assert set(config["env"]) == set(config["env_list"])
+
+
+def test_tox_tests_the_provider(provider: Path) -> None:
+    """It installs all and starts the suite, which nox has run: here it only collects."""
+    [command] = [
+        unit.text
+        for unit in claimed(Tier.PAGES, "provider")
+        if unit.text.startswith("tox") and " -k " in unit.text
+    ]
+
+    assert "1/" in _in(provider, *shlex.split(command), "--collect-only", "-q")
+
+
+def test_the_workflow_is_one_for_github(provider: Path) -> None:
+    import yaml
+
+    file = ".github/workflows/airflow.yml"
+    _in(provider, "check-jsonschema", "--builtin-schema", "vendor.github-workflows", file)
+    jobs = yaml.safe_load((provider / file).read_text(encoding="utf-8"))["jobs"]
+
+    [fan_out] = [step["run"] for step in jobs["releases"]["steps"] if "run" in step]
+    output = provider / "output"
+    _in(provider, "env", f"GITHUB_OUTPUT={output}", "bash", "-e", "-c", fan_out)
+    name, _, value = output.read_text(encoding="utf-8").partition("=")
+    include = json.loads(value)["include"]
+    assert name == "matrix"
+    assert [row["airflow"] for row in include] == [row.airflow for row in matrix.load().defaults]
+    assert {"airflow", "pythons", "preview"} <= include[0].keys()
+
+    asked = re.search(r'nox -s "tests\(\$\{\{ matrix.airflow \}\}\)"', jobs["tests"]["steps"][-1]["run"])
+    assert asked, "each job runs the session of its row"
+    gate = jobs["all-pass"]
+    assert set(gate["needs"]) == set(jobs) - {"all-pass"}
+    assert gate["steps"][0]["run"].endswith('= "' + " ".join(["success"] * len(gate["needs"])) + '"')
