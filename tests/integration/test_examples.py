@@ -20,7 +20,7 @@ FILES: Final = {file.stem: file for file in sorted(FOLDER.glob("*.py")) if file.
 WANTED: Final[Mapping[str, tuple[dict[str, list[str]], list[str]]]] = {
     "child": ({"work": ["success"]}, []),
     "forget": ({"trigger": ["success"]}, ["queued"]),
-    "wait": ({"trigger": ["success"]}, ["success"]),
+    "waiting": ({"trigger": ["success"]}, ["success"]),
     "durable": ({"trigger": ["success"]}, ["success"]),
     "deferrable": ({"trigger": ["success"]}, ["success"]),
     "mapped": ({"confs": ["success"], "trigger": ["success"] * 3}, ["success"] * 3),

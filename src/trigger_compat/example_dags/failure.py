@@ -14,7 +14,7 @@ except ImportError:  # Airflow 2
 
 with DAG("example_failure", schedule=None, tags=["trigger-compat"]):
     # Any end will do.
-    tolerant = TriggerDagRunOperator(
+    tolerant: TriggerDagRunOperator = TriggerDagRunOperator(
         task_id="tolerant",
         trigger_dag_id="example_child",
         conf={"seconds": 1, "fail": True},
@@ -24,7 +24,7 @@ with DAG("example_failure", schedule=None, tags=["trigger-compat"]):
     )
 
     # The default: allowed_states=["success"], failed_states=["failed"].
-    strict = TriggerDagRunOperator(
+    strict: TriggerDagRunOperator = TriggerDagRunOperator(
         task_id="strict",
         trigger_dag_id="example_child",
         conf={"seconds": 1, "fail": True},

@@ -11,7 +11,7 @@ try:
 except ImportError:  # Airflow 2
     from airflow import DAG
 
-with DAG("example_wait", schedule=None, tags=["trigger-compat"]):
+with DAG("example_waiting", schedule=None, tags=["trigger-compat"]):
     TriggerDagRunOperator(
         task_id="trigger",
         trigger_dag_id="example_child",
