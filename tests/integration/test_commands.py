@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 DAGS: Final = Path(__file__).with_name("dags")
-AIRFLOW3: Final = dispatch.default_path() != "airflow2"
+AIRFLOW3: Final = dispatch.default_path(dispatch.release()) != "airflow2"
 LINK: Final = "trigger_compat.links.TriggerDagRunLink"
 LINK_NAME: Final = "Triggered DAG"
 TASKS: Final = ("durable", "mapped", "plain", "templated", "waiting")
