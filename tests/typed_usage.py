@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         assert_type(operator.execute({}), None)
         assert_type(DagIsPaused("load").dag_id, str)
         assert_type(TriggerDagRunLink.name, str)
-        assert_type(dispatch.default_path(), str)
+        assert_type(dispatch.default_path(dispatch.release()), str)
         assert_type(matrix.load().releases, tuple[matrix.Release, ...])
 
     def refused() -> None:
