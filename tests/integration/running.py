@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -46,22 +47,28 @@ def run_all(airflow: Airflow, jobs: Sequence[Job]) -> dict[str, Ran]:
     :returns: what came of each job, by its name.
     :raises trigger_compat.suite.harness.HarnessError: one does not end.
     """
-    process = airflow.fork(lambda report: _run(airflow, jobs, report))
+    # Each job waits for its turn: its run must not be there while that of the one before is looked at.
+    turn, go = os.pipe()
+    process = airflow.fork(lambda report: _run(airflow, jobs, turn, report))
     ran: dict[str, Ran] = {}
     known: set[tuple[str, str]] = set()
     for job in jobs:
+        os.write(go, b".")
         waits = "wait_for_completion=True" in job.file.read_text(encoding="utf-8")
         process.until(partial(_has_ended, airflow, process, job, waits=waits), job.name)
         ran[job.name] = _ran(airflow, job, known)
         known |= {(run.dag_id, run.run_id) for run in airflow.children()}
     process.kill()
+    os.close(turn)
+    os.close(go)
     return ran
 
 
-def _run(airflow: Airflow, jobs: Sequence[Job], report: Report) -> None:
+def _run(airflow: Airflow, jobs: Sequence[Job], turn: int, report: Report) -> None:
     """Run in the forked process."""
     backend: Any = airflow.backend
     for job in jobs:
+        os.read(turn, 1)
         dag = backend._parse(job.file).dags[job.dag_id]
         for task in dag.tasks:
             _hurry(task)
