@@ -12,6 +12,7 @@ import pytest
 
 import trigger_compat
 from tests.integration.running import Job, Ran, run_all
+from trigger_compat import dispatch
 from trigger_compat.suite.harness import Airflow
 
 FOLDER: Final = Path(trigger_compat.__file__).parent / "example_dags"
@@ -46,7 +47,16 @@ def test_every_example_is_run() -> None:
     assert set(FILES) == set(WANTED)
 
 
-@pytest.mark.parametrize("name", FILES)
+NO_TRIGGERS: Final = pytest.mark.xfail(
+    dispatch.within(">=3.0,<3.1"),
+    reason="Airflow 3.0 gives a trigger in dag.test() no way to ask for a run",
+    raises=AssertionError,
+)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=NO_TRIGGERS) if name == "deferrable" else name for name in FILES]
+)
 def test_an_example_runs(ran: dict[str, Ran], name: str) -> None:
     this = ran[JOBS[name].name]
     tasks, children = WANTED[name]
