@@ -500,9 +500,10 @@ def _plain(row: Release) -> dict[str, Any]:
     }
 
 
-def as_json(rows: Sequence[Release]) -> str:
-    """Return the rows as a JSON list, with the keys of the file."""
-    return json.dumps([_plain(row) for row in rows], indent=2)
+def as_json(matrix: Matrix, rows: Sequence[Release]) -> str:
+    """Return rows as a JSON list, with the keys of the file, and what to install (the pins are in it)."""
+    plain = [_plain(row) | {"requirements": matrix.requirements(row)} for row in rows]
+    return json.dumps(plain, indent=2)
 
 
 def as_github(rows: Sequence[Release]) -> str:
@@ -587,7 +588,6 @@ def readme_table(matrix: Matrix) -> str:
 
 _FORMATS: Final[Mapping[str, Callable[[Sequence[Release]], str]]] = {
     "table": as_table,
-    "json": as_json,
     "github": as_github,
 }
 # These show every release, whichever stand for their minors.
@@ -597,7 +597,7 @@ _WHOLE: Final[Mapping[str, Callable[[Matrix], str]]] = {"markdown": readme_table
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that :func:`answer` reads."""
     parser.add_argument("file", nargs="?", type=Path, help=f"default: the {FILE_NAME} of this package")
-    parser.add_argument("--format", choices=(*_FORMATS, *_WHOLE), default="table")
+    parser.add_argument("--format", choices=(*_FORMATS, "json", *_WHOLE), default="table")
     parser.add_argument("--all", action="store_true", help="every release, not the default run alone")
     parser.add_argument("--check", action="store_true", help="say whether the file is right; print no rows")
 
@@ -612,7 +612,8 @@ def answer(options: argparse.Namespace) -> str:
         return f"{len(matrix.releases)} releases, {len(matrix.deviations)} deviations"
     if options.format in _WHOLE:
         return _WHOLE[options.format](matrix)
-    return _FORMATS[options.format](matrix.releases if options.all else matrix.defaults)
+    rows = matrix.releases if options.all else matrix.defaults
+    return as_json(matrix, rows) if options.format == "json" else _FORMATS[options.format](rows)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

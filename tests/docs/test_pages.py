@@ -297,7 +297,8 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "from trigger_compat import TriggerDagRunOperator\n\n\n"
         "class MyTrigger(TriggerDagRunOperator):\n    pass\n"
     )
-    (folder / "airflow-releases.json").write_text(matrix.as_json(matrix.load().defaults))
+    known = matrix.load()
+    (folder / "airflow-releases.json").write_text(matrix.as_json(known, known.defaults))
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "wheels")]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     return folder

@@ -380,7 +380,10 @@ def test_the_command_prints_every_release_as_json(capsys: pytest.CaptureFixture[
         "path": "airflow2",
         "default": False,
         "preview": False,
+        "requirements": ["apache-airflow==2.11.0"],
     }
+    (pinned,) = (row for row in rows if row["airflow"] == "3.1.1")
+    assert pinned["requirements"] == ["apache-airflow==3.1.1", "structlog<25.5"]
 
 
 def test_the_command_prints_a_matrix_for_ci_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
