@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from environments import FOLDER, ROOT
+from environments import FOLDER, ROOT, packages_of
 
 if TYPE_CHECKING:
     import nox
@@ -21,10 +21,8 @@ NAMESPACES: Final = (("_shared",), ("sdk", "_shared"))
 def verify(session: nox.Session, python: Path) -> None:
     """Fail the session unless the score is 100 %, beside the Airflow of an interpreter."""
     overlay = FOLDER / f".pyright-{python.parents[1].name}"
-    asked = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    packages = session.run(str(python), "-c", asked, silent=True, external=True)
     shutil.rmtree(overlay, ignore_errors=True)
-    complete(Path(str(packages).strip()) / "airflow", overlay / "airflow", NAMESPACES)
+    complete(packages_of(session, python) / "airflow", overlay / "airflow", NAMESPACES)
     environment = {
         "PATH": os.pathsep.join((str(python.parent), session.env.get("PATH") or os.environ["PATH"])),
         # Of a project that is installed editable it reads nothing.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from archives import NEEDED, TREES, differing, members, problems_of_source, problems_of_wheel, sources
-from environments import FOLDER, ROOT, airflow_python, install_into, make_environment
+from environments import FOLDER, ROOT, airflow_python, install_into, make_environment, packages_of
 
 if TYPE_CHECKING:
     import nox
@@ -83,16 +83,10 @@ def try_out(session: nox.Session, row: Release, wheel: Path) -> None:
     python = airflow_python(session, row)
     folder = SCRATCH / f"airflow-{row.airflow}"
     own = make_environment(session, folder, python)
-    packages = _packages(session, python)
-    (_packages(session, own) / "row.pth").write_text(f"{packages}\n", encoding="utf-8")
+    (packages_of(session, own) / "row.pth").write_text(f"{packages_of(session, python)}\n", encoding="utf-8")
     install_into(session, own, "--no-deps", str(wheel))
     session.env["AIRFLOW_HOME"] = str(folder / "home")
     session.run(str(own), "-I", str(ROOT / "tests" / "installed.py"), row.airflow, external=True)
     session.chdir(folder)
     suite = ("-m", "trigger_compat.suite", "-q", "-k", "test_fire_and_forget")
     session.run(str(own), *suite, external=True)
-
-
-def _packages(session: nox.Session, python: Path) -> Path:
-    asked = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    return Path(str(session.run(str(python), "-c", asked, silent=True, external=True)).strip())

@@ -88,6 +88,12 @@ def python_of(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
+def packages_of(session: nox.Session, python: Path) -> Path:
+    """Return where an interpreter's packages are."""
+    asked = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    return Path(_run(session, [str(python), "-c", asked]).strip())
+
+
 def airflow_python(
     session: nox.Session,
     row: Release,

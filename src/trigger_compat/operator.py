@@ -126,9 +126,8 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(durable=durable, **kwargs)
-        dispatch.default_path(
-            dispatch.release()
-        )  # an Airflow that no path carries is refused when the dag is parsed
+        # An Airflow that no path carries is refused when the dag is parsed.
+        dispatch.default_path(dispatch.release())
         allowed = values.states("allowed_states", allowed_states) if allowed_states else ("success",)
         failed = ("failed",) if failed_states is None else values.states("failed_states", failed_states)
         values.check_states(allowed, failed)
