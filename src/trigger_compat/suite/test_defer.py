@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from trigger_compat.suite.harness import Airflow, Outcome, Parent, Run
+from trigger_compat.suite.harness import Airflow, Outcome, Parent, Run, finish
 
 pytestmark: Final = pytest.mark.defers
 
@@ -147,3 +147,14 @@ def test_a_durable_parent_defers_to_the_child_it_has(airflow: Airflow) -> None:
     assert resumed.state == "success"
     assert resumed.child.clear_number == 0
     assert resumed.xcoms["trigger_run_id"] == first.child.run_id
+
+
+@pytest.mark.clause("P5", aspect="deferral")
+def test_dag_test_of_a_deferral(airflow: Airflow) -> None:
+    """Airflow runs the trigger in the same process, and the parent again with its event."""
+    if not airflow.honours("dag.test"):
+        pytest.skip("the dag of the SDK has no test() before Airflow 3.0.2")
+    outcome = airflow.test_dag(finish("success"), retries=0, wait_for_completion=True, deferrable=True)
+
+    assert outcome.state == "success"
+    assert [child.state for child in outcome.children] == ["success"]
