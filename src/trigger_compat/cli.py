@@ -84,7 +84,7 @@ def _add_floor(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     add("--format", choices=("table", "markdown", "json", "html"), default="table")
     add("--output", type=Path, metavar="FILE", help="default: standard output")
-    add("--today", type=_day, metavar="YYYY-MM-DD", help="the day that policies are judged on")
+    add("--today", type=_day, metavar="YYYY-MM-DD", help="judge on that day, by what was out then")
     add("--matrix", type=Path, metavar="FILE", help="another compat-matrix.yaml: its releases and policies")
     add("--policy", metavar="ID|RULE:MONTHS", help="the one that --check asks; your own: drop-after:18")
     add("--drift", type=Path, metavar="FILE", help="a drift table (JSON) for the heat map of the HTML page")
@@ -108,7 +108,7 @@ def _matrix(options: argparse.Namespace) -> int:
 
 def _floor(options: argparse.Namespace) -> int:
     # Imported here: the other commands need neither the scanner nor its tables.
-    from trigger_compat.floor import check, heatmap, policy, render, report, scan, source, versions
+    from trigger_compat.floor import check, heatmap, names, policy, render, report, scan, source, versions
     from trigger_compat.floor import evidence as evidence_files
 
     matrix = matrix_module.load(options.matrix)
@@ -118,10 +118,12 @@ def _floor(options: argparse.Namespace) -> int:
     drift = heatmap.read(options.drift) if options.drift else None
     evidence = evidence_files.read(options.evidence) if options.evidence else ()
     root = Path(options.source)
+    today = options.today or datetime.now(timezone.utc).date()
+    out = {airflow for airflow, day in policy.released(matrix_module.load()).items() if day <= today}
     found = report.build(
-        scan.scan(source.read(options.source)),
+        scan.scan(source.read(options.source), names.load().of(out)),
         matrix,
-        options.today or datetime.now(timezone.utc).date(),
+        today,
         floors=floors,
         policies=own,
         drift=drift,

@@ -113,6 +113,27 @@ def test_an_installed_distribution_is_read_with_its_floor(capsys: pytest.Capture
     assert any(each["file"].endswith("trigger_compat/_airflow.py") for each in data["findings"])
 
 
+def test_a_report_of_a_past_day_knows_what_was_out_then(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Until 3.0 came, every known Airflow from 2.6 on had this name, so that the fallback was what goes."""
+    text = """
+        try:
+            from airflow.cli.cli_config import ARG_EXECUTION_DATE
+        except ImportError:
+            ARG_EXECUTION_DATE = None
+        """
+    tree(tmp_path, {"package/module.py": text})
+
+    def dead(day: str) -> list[tuple[int, str]]:
+        assert run("floor", "--source", str(tmp_path), "--format", "json", "--today", day) == 0
+        findings = json.loads(capsys.readouterr().out)["findings"]
+        return [(each["line"], each["dies"]) for each in findings if each["category"] == "dead"]
+
+    assert dead("2025-04-21") == [(3, "2.6")]
+    assert dead("2025-04-22") == [(2, "3.0")]
+
+
 def test_the_same_day_gives_the_same_report(tmp_path: Path) -> None:
     tree(tmp_path / "source", OLD)
     outputs = [tmp_path / "one.html", tmp_path / "two.html"]

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.floors import brief, found, scanned
+from tests.unit.floors import RELEASES, brief, found, scanned, table
 from trigger_compat.floor.model import Category
+from trigger_compat.floor.versions import from_release
 
 CASES: dict[str, tuple[str, list[str]]] = {
     "if and else": (
@@ -486,6 +487,76 @@ def test_a_comment_that_says_when_code_goes_is_reported_as_such(
     text = f"{comment}\nif soft_fail:\n    raise KeyError\n"
 
     assert found(tmp_path, text) == ([wanted] if wanted else [])
+
+
+def test_the_first_words_of_a_fallback_are_about_all_of_it(tmp_path: Path) -> None:
+    text = """
+        try:
+            from other.package import thing
+        except ImportError:
+            # Remove this when the minimum Airflow version is 3.0
+            import old
+            thing = old.thing
+        """
+
+    assert found(tmp_path, text) == ["3-6 announced 3.0"]
+
+
+@pytest.mark.parametrize(
+    ("comment", "goes"),
+    [("# Airflow 2 has no such name", True), ("# Before 3.0 it was elsewhere", True), ("# The name", False)],
+)
+def test_a_comment_about_dead_code_goes_with_it(tmp_path: Path, comment: str, goes: bool) -> None:
+    text = f"""
+        from flags import AIRFLOW_V_3_0_PLUS
+
+        # Of Airflow 3, and not right above it
+
+        {comment}
+        if not AIRFLOW_V_3_0_PLUS:
+            name = None
+        name = 1
+        """
+    findings = scanned(tmp_path, text).findings
+
+    follows = [(each.line, each.end) for each in findings if each.reason.startswith("it is about")]
+    assert follows == ([(5, 5)] if goes else [])
+    assert [(each.line, each.end) for each in findings if each.category is Category.DEAD] == [(6, 7)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [("method", ["2-6 announced 3.0"]), ("class", []), ("", [])],
+    ids=["it says what goes", "something else goes", "it does not say"],
+)
+def test_a_docstring_says_when_its_function_goes(tmp_path: Path, kind: str, wanted: list[str]) -> None:
+    text = f"""
+        class Handler:
+            def read(self):
+                \"""Read the log.
+
+                todo: when min airflow version >= 3.0, remove this {kind}
+                \"""
+        """
+
+    assert found(tmp_path, text) == wanted
+
+
+def test_releases_that_were_not_out_decide_nothing() -> None:
+    """On that day the newest was 3.1.0; nobody knew that later ones have other names."""
+    then = table().of(RELEASES[: RELEASES.index("3.2.0")])
+
+    assert then.name("airflow.sdk", "Newer") == then.module("airflow.nowhere")
+    assert then.name("airflow.sdk", "New") == table().name("airflow.sdk", "New")
+    assert not table().of(RELEASES[:4]).knows("airflow.sdk")
+    assert not table().of(()).knows("airflow.everywhere")
+
+
+def test_what_the_newest_known_release_has_is_taken_to_stay() -> None:
+    there = table().of(RELEASES[:4]).module("airflow.old")
+
+    assert (there.present & from_release((3, 0, 0)), there.absent) == (from_release((3, 0, 0)), 0)
+    assert not table().module("airflow.old").present & from_release((3, 0, 0))
 
 
 def test_a_package_that_checks_its_own_floor_is_not_dead_code(tmp_path: Path) -> None:

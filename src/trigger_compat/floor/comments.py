@@ -1,11 +1,11 @@
-"""What comments announce: "remove this if block when min_airflow_version is set to higher than 2.7.1"."""
+"""What comments and docstrings announce: "remove this method when min airflow version >= 3.0"."""
 
 from __future__ import annotations
 
 import ast
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import StringIO
 from typing import Final
 
@@ -39,6 +39,7 @@ _TARGETS: Final = (
      (ast.FunctionDef, ast.AsyncFunctionDef)),
     (re.compile(r"\bthis class\b", re.IGNORECASE), (ast.ClassDef,)),
 )  # fmt: skip
+_SPEAKS_OF_RELEASES: Final = re.compile(r"airflow|\b[123]\.\d+|\bAF ?[123]\b", re.IGNORECASE)
 _JOINT: Final = " \u2029"
 """Between the lines of a comment."""
 _LOOKAHEAD: Final = 8
@@ -49,21 +50,70 @@ def announced(module: Module) -> Iterator[Finding]:
     """Yield the statements whose comment says at which floor they go."""
     if not (_HINT.search(module.text) and _MINIMUM.search(module.text)):
         return
-    statements = [node for node in ast.walk(module.tree) if isinstance(node, ast.stmt)]
+    nodes = list(ast.walk(module.tree))
+    statements = [node for node in nodes if isinstance(node, ast.stmt)]
+    yield from _in_docstrings(nodes, module)
+    handlers = {_first(node.body[0]): node for node in nodes if isinstance(node, ast.ExceptHandler)}
     for line, column, text in _comments(module):
         release = floor_in(text)
         if release is None:
             continue
         node = _target(statements, line, column, text, module)
-        point = death(EVERY & ~from_release(release)) if index_of(release) < len(GRID) else len(GRID)
-        if node is None or not point < len(GRID):
+        if node is None:
             continue
-        first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
+        first = _first(node)
+        handler = handlers.get(first)
+        if handler and handler.lineno < line < first:  # the first words of a fallback are about all of it
+            yield from _finding(module, release, handler.lineno, handler.end_lineno)
+            continue
         header_only = isinstance(node, ast.With) and first < line
+        start = min(line - text.count(_JOINT), first)
+        yield from _finding(module, release, start, line if header_only else node.end_lineno)
+
+
+def explaining(module: Module, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the comments about Airflow that are right above dead code, and would be left without it."""
+    dead = {
+        each.line: each
+        for each in findings
+        if each.file == module.file and each.category is Category.DEAD and each.whole
+    }
+    if not dead:
+        return
+    for line, column, text in _comments(module):
+        code = dead.get(_next_code(module, line))
+        above = code and code.line == line + 1 and _indent(module.lines[line]) == column
+        if code and above and _SPEAKS_OF_RELEASES.search(text):
+            yield Finding(
+                file=module.file,
+                line=line - text.count(_JOINT),
+                end=line,
+                category=Category.FOLLOWS,
+                dies=code.dies,
+                reason=f"it is about code that is dead on Airflow >= {shown(code.dies)}",
+            )
+
+
+def _in_docstrings(nodes: Iterable[ast.AST], module: Module) -> Iterator[Finding]:
+    """Yield the functions and classes whose docstring has a paragraph that says when they go."""
+    for node in nodes:
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            continue
+        for paragraph in re.split(r"\n\s*\n", ast.get_docstring(node) or ""):
+            release = floor_in(paragraph)
+            if release and any(
+                pattern.search(paragraph) and isinstance(node, kinds) for pattern, kinds in _TARGETS
+            ):
+                yield from _finding(module, release, _first(node), node.end_lineno)
+
+
+def _finding(module: Module, release: Release, first: int, end: int | None) -> Iterator[Finding]:
+    point = death(EVERY & ~from_release(release)) if index_of(release) < len(GRID) else len(GRID)
+    if point < len(GRID):
         yield Finding(
             file=module.file,
-            line=min(line - text.count(_JOINT), first),
-            end=line if header_only else node.end_lineno or first,
+            line=first,
+            end=end or first,
             category=Category.ANNOUNCED,
             dies=point,
             reason=f"its comment says so, for Airflow >= {shown(point)}",
@@ -161,6 +211,11 @@ def _next_code(module: Module, line: int) -> int:
     return 0
 
 
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
 def _first(node: ast.stmt) -> int:
+    """Return the line where a statement begins, its decorators included."""
     decorators: list[ast.expr] = getattr(node, "decorator_list", [])
     return min([node.lineno, *(each.lineno for each in decorators)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -28,43 +28,55 @@ class Presence:
 
 
 class Names:
-    """The table. ``modules`` maps a module to its names, and these to the runs of releases that have them."""
+    """The table.
+
+    :param modules: maps a module to runs of releases that have the same names of it, each with the names.
+    :param broken: maps a module to the runs of releases that have it and cannot import it.
+    :param known: the releases to take into account; default: all.
+    """
 
     def __init__(
-        self, releases: Sequence[str], modules: Mapping[str, Mapping[str, str]], broken: Mapping[str, str]
+        self,
+        releases: Sequence[str],
+        modules: Mapping[str, Mapping[str, str]],
+        broken: Mapping[str, str],
+        known: Container[str] | None = None,
     ) -> None:
         self.releases: tuple[str, ...] = tuple(releases)
         self._modules = modules
         self._broken = broken
-        self._bits = _bits_of(self.releases)
+        self._bits = _bits_of(self.releases, self.releases if known is None else known)
+
+    def of(self, releases: Container[str]) -> Names:
+        """Return the table as it would be if there were only these releases."""
+        return Names(self.releases, self._modules, self._broken, releases)
 
     def module(self, name: str) -> Presence:
         """Say which releases have a module."""
-        if name not in self._modules:
-            return Presence()
-        runs = next((runs for runs, names in self._modules[name].items() if "." in names.split()), "")
-        return self._presence(runs, self._broken.get(name, ""))
+        return self._presence(self._runs_of(name, "."), self._broken.get(name, ""))
 
     def name(self, module: str, name: str) -> Presence:
         """Say from which releases a name can be imported; a submodule is a name too."""
-        if module not in self._modules:
-            return Presence()
-        for runs, names in self._modules[module].items():
-            if name in names.split():
-                return self._presence(runs, self._broken.get(module, ""))
-        return Presence()
+        return self._presence(self._runs_of(module, name), self._broken.get(module, ""))
 
     def knows(self, module: str) -> bool:
         """Say whether any release has a module."""
-        return module in self._modules
+        return bool(self._mask(self._runs_of(module, ".")))
+
+    def _runs_of(self, module: str, name: str) -> str:
+        """Return the releases that have a name, the module itself being ``.``; none: an empty text."""
+        rows = self._modules.get(module, {})
+        return next((runs for runs, names in rows.items() if name in names.split()), "")
 
     def _presence(self, runs: str, unsure: str) -> Presence:
         known = sum(self._bits)
         present = self._mask(runs)
+        if not present:
+            return Presence()
         unknown = self._mask(unsure) & ~present
         absent = known & ~present & ~unknown
         # What the newest release has, later ones are taken to have; what it lost, they are taken to lack.
-        newest = self._bits[-1]
+        newest = next(filter(None, reversed(self._bits)))
         if newest & present:
             present |= _FUTURE
         elif newest & absent:
@@ -75,11 +87,11 @@ class Names:
         return sum(self._bits[at] for first, last in _runs(runs) for at in range(first, last + 1))
 
 
-def _bits_of(releases: Sequence[str]) -> list[int]:
-    """Return the points that each release stands for: its own, and those up to the next one."""
-    points = [_release(text) for text in releases]
+def _bits_of(releases: Sequence[str], known: Container[str]) -> list[int]:
+    """Return the points that each release stands for: its own, and those up to the next known one."""
+    points = [_release(text) if text in known else None for text in releases]
     return [
-        between(point, points[at + 1] if at + 1 < len(points) else None) & _SEEN
+        between(point, next(filter(None, points[at + 1 :]), None)) & _SEEN if point else 0
         for at, point in enumerate(points)
     ]
 

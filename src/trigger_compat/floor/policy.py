@@ -30,12 +30,16 @@ class Beginning:
     provisional: bool
 
 
+def released(matrix: Matrix) -> dict[str, date]:
+    """Return the day of each release that the matrix knows, older ones included."""
+    older = {row.airflow: row.released for row in matrix.history}
+    return older | {row.airflow: row.released for row in matrix.releases}
+
+
 def beginnings(matrix: Matrix) -> tuple[Beginning, ...]:
     """Return the first release of each minor that the matrix knows, oldest minor first."""
     found: dict[Minor, Beginning] = {}
-    released = [(row.airflow, row.released) for row in matrix.history]
-    released += [(row.airflow, row.released) for row in matrix.releases]
-    for airflow, day in released:
+    for airflow, day in released(matrix).items():
         version = Version(airflow)
         minor = (version.major, version.minor)
         new = Beginning(minor=minor, day=day, provisional=version.is_prerelease)

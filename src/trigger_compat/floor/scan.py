@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from trigger_compat.floor import names as names_table
-from trigger_compat.floor.comments import announced
+from trigger_compat.floor.comments import announced, explaining
 from trigger_compat.floor.evaluate import Evaluator, imported
 from trigger_compat.floor.findings import Recorder
 from trigger_compat.floor.flow import Walker
@@ -71,6 +71,7 @@ class _Scanner:
             undecided += recorder.open
         findings += follow(self.source.modules, walked, findings)
         for module in self.source.modules:
+            findings += explaining(module, findings)
             findings += announced(module)
         return Scan(source=self.source, findings=_sorted(findings), undecided=tuple(sorted(set(undecided))))
 
