@@ -112,14 +112,16 @@ def work_list(found: Raise) -> list[str]:
 
 
 def measured_facts(found: Raise) -> list[tuple[str, str]]:
-    """Return what else goes, in words."""
+    """Return what else goes, in words; what a file holds that goes as a whole is said with it."""
+    functions = [each for each in found.functions if each.partition(":")[0] not in found.files]
+    lines = [f"{file}: {runs}" for file, runs in found.places.items() if file not in found.files]
     facts = [
         ("files that go", ", ".join(found.files)),
-        ("functions that go", ", ".join(found.functions)),
+        ("functions that go, in files that stay", ", ".join(functions)),
         ("deviations that vanish", ", ".join(found.deviations)),
         ("honoured everywhere then", ", ".join(found.capabilities)),
         ("releases left behind", ", ".join(found.environments)),
-        ("lines that go", "; ".join(f"{file}: {runs}" for file, runs in found.places.items())),
+        ("lines that go, in files that stay", "; ".join(lines)),
         ("not measured yet", ", ".join(found.unmeasured)),
     ]
     return [(name, what) for name, what in facts if what]
