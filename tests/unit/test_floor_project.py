@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from tests.unit.floors import tree
 from trigger_compat import matrix
+from trigger_compat.cli import main
 from trigger_compat.errors import SourceError
 from trigger_compat.floor import apply, evidence, worklist
 from trigger_compat.floor.model import Category, Finding, Kind
@@ -156,6 +158,29 @@ def test_what_is_left_behind_is_counted_and_what_is_not_measured_is_said(found: 
     assert found.environments == ("2.11.0", "2.11.1", "2.11.2")
     assert found.minutes == 2.0
     assert found.unmeasured == ("3.0.6", "3.1.8", "3.2.2", "3.4.0b2")
+
+
+def test_a_file_that_goes_is_not_taken_apart(found: evidence.Raise) -> None:
+    facts = dict(text.measured_facts(found))
+
+    assert facts["files that go"] == "src/trigger_compat/paths/airflow2.py"
+    assert facts["lines that go, in files that stay"] == (
+        "src/trigger_compat/links.py: 28-40; tests/integration/dying.py: 5"
+    )
+    assert not [what for name, what in facts.items() if name != "files that go" and "airflow2.py" in what]
+
+
+@pytest.mark.parametrize("how", ["table", "markdown", "html"])
+def test_nothing_is_to_be_done_for_the_declared_floor(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    _evidence(tmp_path, "2.11.2", {"src/trigger_compat/links.py": "1-40"}, {})
+    _evidence(tmp_path, "3.3.2", {"src/trigger_compat/links.py": "1-27"}, {})
+    floors = ("--floor", "2.11", "--floor", "3.0")
+
+    assert main(["floor", "--source", str(ROOT), "--evidence", str(tmp_path), *floors, "--format", how]) == 0
+    shown = capsys.readouterr().out
+    assert re.findall("[Tt]o raise the floor to ([0-9.]+[0-9])", shown) == ["3.0"]
 
 
 def test_without_a_release_to_compare_with_nothing_is_said_to_die(tmp_path: Path) -> None:

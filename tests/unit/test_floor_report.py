@@ -170,7 +170,7 @@ def test_json_says_everything(tmp_path: Path) -> None:
 
 
 def test_markdown_has_tables_of_one_width(tmp_path: Path) -> None:
-    text = render.markdown(built(tmp_path))
+    text = render.as_markdown(built(tmp_path))
     tables = [part.splitlines() for part in text.split("\n\n") if part.startswith("|")]
 
     assert len(tables) == 2
@@ -204,7 +204,7 @@ class _Page(HTMLParser):
 
 
 def test_the_page_is_whole_and_asks_for_nothing_else(tmp_path: Path) -> None:
-    text = render.html(built(tmp_path))
+    text = render.as_html(built(tmp_path))
     page = _Page()
     page.feed(text)
 
@@ -238,7 +238,7 @@ def test_a_drift_table_can_be_given(tmp_path: Path) -> None:
     runs = [{"airflow": release, "operator": "its.Operator"} for release in cells]
     data = {"schema": 1, "runs": runs, "clauses": [{"clause": "W2", "test": "", "cells": cells}], "tests": []}
     file.write_text(json.dumps(data), encoding="utf-8")
-    text = render.html(built(tmp_path, drift=heatmap.read(file)))
+    text = render.as_html(built(tmp_path, drift=heatmap.read(file)))
 
     assert "Clauses that its.Operator cannot keep" in text
     assert "W2 on 3.0.6: deviates. FAIL: state is &#x27;failed&#x27;" in text

@@ -226,6 +226,8 @@ def _imported(node: ast.AST) -> Iterator[str]:
 def _by_hand(root: Path, matrix: Matrix, minor: Minor, gone: set[str]) -> Iterator[Step]:
     """Yield the files that name a minor or a path that is gone: prose, and tests of the matrix itself."""
     minors = sorted({row.minor for row in matrix.releases if minor_of(row.airflow) < minor})
+    if not minors:  # the declared floor: nothing is gone
+        return
     words = [re.escape(name) for name in minors] + [rf"\({name.replace('.', ', ')}\b" for name in minors]
     pattern = re.compile(rf"(?<![\d.])({'|'.join(words)})(?!\d)")
     for file in _texts(root):

@@ -9,13 +9,13 @@ from trigger_compat.errors import ToolMissing
 from trigger_compat.floor.report import Report
 
 
-def table(report: Report) -> str:
+def as_table(report: Report) -> str:
     from trigger_compat.floor.render.terminal import render
 
     return render(report)
 
 
-def markdown(report: Report) -> str:
+def as_markdown(report: Report) -> str:
     from trigger_compat.floor.render.markdown import render
 
     return render(report)
@@ -27,7 +27,7 @@ def as_json(report: Report) -> str:
     return render(report)
 
 
-def html(report: Report) -> str:
+def as_html(report: Report) -> str:
     """Return a page that needs nothing but itself.
 
     :raises ToolMissing: jinja2 is not installed.
@@ -40,8 +40,8 @@ def html(report: Report) -> str:
 
 
 FORMATS: Final[Mapping[str, Callable[[Report], str]]] = {
-    "table": table,
-    "markdown": markdown,
+    "table": as_table,
+    "markdown": as_markdown,
     "json": as_json,
-    "html": html,
+    "html": as_html,
 }

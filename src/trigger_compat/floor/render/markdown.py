@@ -59,7 +59,7 @@ def _measured(report: Report) -> Iterable[str]:
     yield "## What the tests ran"
     yield text.MEASURED_NOTE
     yield _table(text.MEASURED, [text.measured_cells(each) for each in report.measured])
-    for each in report.measured:
+    for each in text.raising(report):
         facts = "\n".join(f"- {name}: {what}" for name, what in text.measured_facts(each))
         steps = "\n".join(f"{number}. {step}" for number, step in enumerate(text.work_list(each), start=1))
         yield f"### To raise the floor to {spell(each.minor)}\n\n{facts}\n\nWork list:\n\n{steps}"

@@ -42,7 +42,7 @@ def _lines(report: Report) -> Iterator[str]:
     if report.measured:
         yield text.MEASURED_NOTE
         yield from columns([text.MEASURED, *(text.measured_cells(each) for each in report.measured)])
-        for each in report.measured:
+        for each in text.raising(report):
             yield f"to raise the floor to {spell(each.minor)}:"
             yield from (f"  {name}: {what}" for name, what in text.measured_facts(each))
             yield f"  work list: {len(each.steps)} steps, which --format markdown lists"

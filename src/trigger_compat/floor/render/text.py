@@ -106,6 +106,11 @@ def measured_cells(found: Raise) -> tuple[str, ...]:
     return (spell(found.minor), *known, str(len(found.environments)), str(found.minutes))
 
 
+def raising(report: Report) -> list[Raise]:
+    """Return what is measured of the floors that ask for work, as the declared one does not."""
+    return [each for each in report.measured if each.steps]
+
+
 def work_list(found: Raise) -> list[str]:
     """Return the steps to raise the floor, in their order."""
     return [f"{step.file}: {'(by hand) ' if step.by_hand else ''}{step.what}" for step in found.steps]
