@@ -81,9 +81,9 @@ def explaining(module: Module, findings: Iterable[Finding]) -> Iterator[Finding]
     if not dead:
         return
     for line, column, text in _comments(module):
-        code = dead.get(_next_code(module, line))
-        above = code and code.line == line + 1 and _indent(module.lines[line]) == column
-        if code and above and _SPEAKS_OF_RELEASES.search(text):
+        code = dead.get(line + 1)
+        own_line = not module.lines[line - 1][:column].strip()
+        if code and own_line and _indent(module.lines[line]) == column and _SPEAKS_OF_RELEASES.search(text):
             yield Finding(
                 file=module.file,
                 line=line - text.count(_JOINT),
