@@ -89,6 +89,15 @@ def test_the_raised_copy_has_nothing_more_to_take_out(raised: Path) -> None:
     assert not [step for step in worklist.steps(raised, (3, 0)) if not step.by_hand]
 
 
+def test_what_names_a_minor_that_is_gone_is_left_to_a_person(raised: Path) -> None:
+    page = raised / "docs" / "page.md"
+    page.write_text("3.0\n3\\.0\n(3, 0)\n13.0\n1.3.0\n3.01\n", encoding="utf-8")
+    [step] = [step for step in worklist.steps(raised, (3, 1)) if step.file == "docs/page.md"]
+    page.unlink()
+
+    assert (step.by_hand, step.what) == (True, "it names 3.0 in lines 1, 2, 3")
+
+
 def test_a_work_list_that_does_not_fit_any_more_is_refused(tmp_path: Path) -> None:
     tree(tmp_path, {"module.py": "a = 1\n"})
     step = worklist.Step(file="module.py", what="change", before="b = 1", after="b = 2")

@@ -84,7 +84,9 @@ def test_an_airflow_that_is_too_old_is_refused_when_the_dag_is_parsed(
     airflow: Airflow, pretend: Callable[[dispatch.Release], None]
 ) -> None:
     pretend((2, 10, 5))
-    with pytest.raises(HarnessError, match=r"needs Airflow 2\.11 or newer, found 2\.10\.5"):
+    with pytest.raises(
+        HarnessError, match=rf"Airflow {dispatch.text(dispatch.OLDEST)} or newer, found 2\.10\.5"
+    ):
         airflow.parent()
 
 
