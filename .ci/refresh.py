@@ -14,7 +14,7 @@ import os
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -24,6 +24,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from trigger_compat import matrix
+from trigger_compat.floor.worklist import SHOWN_IN
 from trigger_compat.matrix import Matrix, Release
 
 URL: Final = "https://pypi.org/pypi/apache-airflow/json"
@@ -273,13 +274,6 @@ def between(text: str, marks: tuple[str, str], block: str) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-BLOCKS: Final[Mapping[str, tuple[tuple[str, str], Callable[[Matrix], str]]]] = {
-    "README.md": (matrix.TABLE_MARKS, matrix.readme_table),
-    "pyproject.toml": (matrix.TOX_MARKS, matrix.as_tox),
-}
-"""The files that show the matrix: between which marks, and how."""
-
-
 def texts(root: Path, todo: Plan) -> dict[Path, str]:
     """Return what the matrix file and those that show it become; nothing is written.
 
@@ -290,7 +284,7 @@ def texts(root: Path, todo: Plan) -> dict[Path, str]:
     old = file.read_text(encoding="utf-8")
     new = edit(old, matrix.parse(old), todo)
     result = {file: new}
-    for name, (marks, block) in BLOCKS.items():
+    for name, (marks, block) in SHOWN_IN.items():
         shown = (root / name).read_text(encoding="utf-8")
         try:
             result[root / name] = between(shown, marks, block(matrix.parse(new)))

@@ -19,6 +19,7 @@ from trigger_compat.errors import SourceError
 from trigger_compat.floor import apply, evidence, worklist
 from trigger_compat.floor.model import Category, Finding, Kind
 from trigger_compat.floor.render import text
+from trigger_compat.floor.versions import minor_of
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("src", "tests", "docs", "compat-matrix.yaml", "pyproject.toml", "README.md", "noxfile.py")
@@ -46,11 +47,12 @@ def test_the_matrix_without_2_11_is_right(raised: Path) -> None:
     assert [path.name for path in known.paths] == ["exception", "accessor"]
 
 
-def test_the_readme_shows_the_matrix_without_2_11(raised: Path) -> None:
-    readme = (raised / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("file", worklist.SHOWN_IN)
+def test_what_shows_the_matrix_shows_it_without_2_11(raised: Path, file: str) -> None:
+    (begin, end), block = worklist.SHOWN_IN[file]
     known = matrix.parse((raised / matrix.FILE_NAME).read_text(encoding="utf-8"))
 
-    assert matrix.readme_table(known) in readme
+    assert f"{begin}\n{block(known)}\n{end}\n" in (raised / file).read_text(encoding="utf-8")
 
 
 def test_every_file_is_still_python(raised: Path) -> None:
@@ -87,6 +89,23 @@ def test_dispatch_refuses_2_11_and_carries_the_rest(raised: Path) -> None:
 
 def test_the_raised_copy_has_nothing_more_to_take_out(raised: Path) -> None:
     assert not [step for step in worklist.steps(raised, (3, 0)) if not step.by_hand]
+
+
+@pytest.mark.parametrize(
+    "minor", [(3, 1), (3, 2), (3, 3), (3, 4)], ids=lambda minor: f"{minor[0]}.{minor[1]}"
+)
+def test_the_matrix_of_any_higher_floor_is_right(tmp_path: Path, minor: tuple[int, int]) -> None:
+    text = (ROOT / matrix.FILE_NAME).read_text(encoding="utf-8")
+    tree(tmp_path, {matrix.FILE_NAME: text})
+    todo = [step for step in worklist.steps(ROOT, minor) if step.file == matrix.FILE_NAME]
+    worklist.carry_out(tmp_path, todo)
+    known = matrix.parse((tmp_path / matrix.FILE_NAME).read_text(encoding="utf-8"))
+
+    assert {row.minor for row in known.releases} == {
+        row.minor for row in matrix.load().releases if minor_of(row.airflow) >= minor
+    }
+    noted = [*(row.airflow for row in known.pins), *(row.airflow for row in known.excluded)]
+    assert all(minor_of(airflow) >= minor for airflow in noted)
 
 
 def test_what_names_a_minor_that_is_gone_is_left_to_a_person(raised: Path) -> None:

@@ -22,6 +22,7 @@ import refresh
 from refresh import RefreshError
 from trigger_compat import matrix
 from trigger_compat.errors import MatrixError
+from trigger_compat.floor.worklist import SHOWN_IN
 from trigger_compat.matrix import Release
 
 ROOT = Path(__file__).parents[2]
@@ -86,7 +87,7 @@ def served(answer: bytes, status: int = 200) -> Iterator[str]:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    for name in (matrix.FILE_NAME, *refresh.BLOCKS):
+    for name in (matrix.FILE_NAME, *SHOWN_IN):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
@@ -280,7 +281,7 @@ def test_nothing_is_written_if_one_file_cannot_be(checkout: Path, monkeypatch: p
     assert contents(checkout) == before
 
 
-@pytest.mark.parametrize("name", refresh.BLOCKS)
+@pytest.mark.parametrize("name", SHOWN_IN)
 def test_a_file_without_its_marks_is_named(checkout: Path, name: str) -> None:
     (checkout / name).write_text("nothing\n", encoding="utf-8")
 

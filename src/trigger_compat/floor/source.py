@@ -221,7 +221,7 @@ def kind_of(file: str) -> Kind:
     """Say what a file is part of, by its place."""
     path = PurePosixPath(file)
     folders = set(path.parts[:-1])
-    if folders & {"tests", "test", "testing", "unit_tests"} or re.fullmatch(
+    if folders & {"tests", "test", "testing", "unit_tests", "benchmarks"} or re.fullmatch(
         r"test_.*\.py|.*_test\.py|conftest\.py", path.name
     ):
         return Kind.TESTS

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,7 +30,14 @@ MATRIX_FILE: Final = matrix_module.FILE_NAME
 DISPATCH: Final = "src/trigger_compat/dispatch.py"
 PATHS: Final = "src/trigger_compat/paths"
 _PAST: Final = re.compile(r'  - \{airflow: "[^"]+", released: [\d-]+, resolve: [\d-]+\}\n')
+SHOWN_IN: Final[Mapping[str, tuple[tuple[str, str], Callable[[Matrix], str]]]] = {
+    "README.md": (matrix_module.TABLE_MARKS, matrix_module.readme_table),
+    "pyproject.toml": (matrix_module.TOX_MARKS, matrix_module.as_tox),
+}
+"""The files that show the matrix: between which marks, and how."""
 PROSE: Final = ("README.md", "docs", "src", "tests", "noxfile.py", "pyproject.toml")
+DATED: Final = "docs/reports/"
+"""What was measured on a day: it stays as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +68,10 @@ def steps(root: Path, minor: Minor) -> tuple[Step, ...]:
         ) from error
     matrix = matrix_module.parse(text)
     found = _findings(root, minor)
+    of_matrix = list(_matrix_steps(text, matrix, minor))
     done = [
-        *_matrix_steps(text, matrix, minor),
+        *of_matrix,
+        *_shown_steps(text, of_matrix),
         *_path_steps(root, matrix, minor),
         *_floor_steps(root, matrix, minor),
         *_scan_steps(root, found),
@@ -90,18 +99,19 @@ def carry_out(root: Path, todo: Iterable[Step]) -> None:
         if text.count(step.before) != 1:
             raise SourceError(f"{step.file}: {step.what}: the text is not there once; make the list again")
         file.write_text(text.replace(step.before, step.after), encoding="utf-8")
-    _show_matrix(root)
 
 
-def _show_matrix(root: Path) -> None:
-    """Put the table of the new matrix into the README."""
-    begin, end = matrix_module.TABLE_MARKS
-    table = matrix_module.readme_table(matrix_module.parse((root / MATRIX_FILE).read_text(encoding="utf-8")))
-    readme = root / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    head, _, rest = text.partition(begin)
-    tail = rest.partition(end)[2]
-    readme.write_text(f"{head}{begin}\n{table}\n{end}{tail}", encoding="utf-8")
+def _shown_steps(text: str, todo: Iterable[Step]) -> Iterator[Step]:
+    """Show the matrix as it is after these steps, where the one of today is shown."""
+    new = text
+    for step in todo:
+        new = new.replace(step.before or "", step.after or "")
+    for file, (marks, block) in SHOWN_IN.items():
+        before, after = (
+            f"{marks[0]}\n{block(matrix_module.parse(each))}\n{marks[1]}" for each in (text, new)
+        )
+        if before != after:
+            yield Step(file=file, what="show the new matrix", before=before, after=after)
 
 
 def _matrix_steps(text: str, matrix: Matrix, minor: Minor) -> Iterator[Step]:
@@ -112,13 +122,10 @@ def _matrix_steps(text: str, matrix: Matrix, minor: Minor) -> Iterator[Step]:
     kept = [row.airflow for row in matrix.releases if minor_of(row.airflow) >= minor]
     lines = text.splitlines(keepends=True)
     for row in gone:
-        head = f'  - {{airflow: "{row.airflow}", released: '
-        at = next(place for place, line in enumerate(lines) if line.startswith(head))
-        first = at
-        while lines[first - 1].startswith("  #"):  # a comment about this row
-            first -= 1
-        before = "".join(lines[first : at + 1])
+        before = _row(lines, "releases", row.airflow)
         yield Step(file=MATRIX_FILE, what=f"delete the row of {row.airflow}", before=before, after="")
+    yield from _notes_steps(lines, "excluded", [row.airflow for row in matrix.excluded], minor)
+    yield from _notes_steps(lines, "pins", [row.airflow for row in matrix.pins], minor)
     last = next(line for line in reversed(lines) if _PAST.fullmatch(line))
     history = "".join(map(_past, _ends(gone)))
     names = ", ".join(row.airflow for row in _ends(gone))
@@ -133,6 +140,30 @@ def _matrix_steps(text: str, matrix: Matrix, minor: Minor) -> Iterator[Step]:
             end = next((n for n in range(at + 1, len(lines)) if not lines[n].startswith("    ")), len(lines))
             before = "".join(lines[at:end])
             yield Step(file=MATRIX_FILE, what=f"delete the deviation {deviation.id}", before=before, after="")
+
+
+def _notes_steps(lines: list[str], section: str, noted: Sequence[str], minor: Minor) -> Iterator[Step]:
+    """Drop what a section says about releases below the floor; it stays a list."""
+    gone = [airflow for airflow in noted if minor_of(airflow) < minor]
+    if not gone:
+        return
+    before = "".join([f"{section}:\n", *(_row(lines, section, airflow) for airflow in noted)])
+    kept = [_row(lines, section, airflow) for airflow in noted if airflow not in gone]
+    after = "".join([f"{section}:\n", *kept] if kept else [f"{section}: []\n"])
+    yield Step(file=MATRIX_FILE, what=f"delete {', '.join(gone)} from {section}", before=before, after=after)
+
+
+def _row(lines: list[str], section: str, airflow: str) -> str:
+    """Return the line about a release in a section of the matrix, with the comment above it."""
+    at = next(
+        place
+        for place in range(lines.index(f"{section}:\n"), len(lines))
+        if lines[place].startswith(f'  - {{airflow: "{airflow}", ')
+    )
+    first = at
+    while lines[first - 1].startswith("  #"):
+        first -= 1
+    return "".join(lines[first : at + 1])
 
 
 def _ends(rows: Sequence[Release]) -> list[Release]:
@@ -233,7 +264,7 @@ def _by_hand(root: Path, matrix: Matrix, minor: Minor, gone: set[str]) -> Iterat
     pattern = re.compile(rf"(?<![\d.])({'|'.join(words)})(?!\d)")
     for file in _texts(root):
         name = file.relative_to(root).as_posix()
-        if name in gone or name == MATRIX_FILE or "/floor/" in name:
+        if name in gone or name == MATRIX_FILE or "/floor/" in name or name.startswith(DATED):
             continue
         lines = file.read_text(encoding="utf-8").splitlines()
         named = [str(number) for number, line in enumerate(lines, start=1) if pattern.search(line)]
