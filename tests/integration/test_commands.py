@@ -33,6 +33,12 @@ LINK_NAME: Final = "Triggered DAG"
 TASKS: Final = ("durable", "mapped", "plain", "templated", "waiting")
 IMPORT_ERRORS: Final = ("dags", "list-import-errors", *(["--local"] if AIRFLOW3 else []))
 """Of the files; without the option, 3.x lists what its dag processor has noted."""
+OF_FILES: Final = pytest.mark.skipif(
+    dispatch.within(">=3.0,<3.0.2"), reason="the command has no --local before Airflow 3.0.2"
+)
+KNOWS_NO_TRIGGER: Final = pytest.mark.xfail(
+    "exception-P5-trigger" in deviations_here(), reason="exception-P5-trigger"
+)
 SECONDS: Final = 240
 """How long a command may take, on a busy machine."""
 
@@ -50,7 +56,14 @@ with create_session() as session:
     decisions = run.task_instance_scheduling_decisions(session=session)
     found = {
         "package": importlib.util.find_spec("trigger_compat") is not None,
-        "links": {task.task_id: sorted(task.extra_links) for task in run.dag.tasks},
+        # Before 3.0.2 a mapped operator that was serialised has no extra_links.
+        "links": {
+            task.task_id: sorted(
+                task.extra_links if hasattr(task, "extra_links")
+                else [link.name for link in task.operator_extra_links]
+            )
+            for task in run.dag.tasks
+        },
         "operators": sorted({task.task_type for task in run.dag.tasks}),
         "schedulable": sorted([ti.task_id, ti.map_index] for ti in decisions.schedulable_tis),
     }
@@ -173,10 +186,12 @@ def test_the_link_is_listed_among_those_of_providers(home: Home) -> None:
     assert LINK in [row["extra_link_class_name"] for row in home.table("providers", "links")]
 
 
+@OF_FILES
 def test_dags_with_the_operator_have_no_import_errors(home: Home) -> None:
     assert home.table(*IMPORT_ERRORS) == []
 
 
+@OF_FILES
 def test_an_import_error_names_argument_value_and_remedy(home: Home, tmp_path: Path) -> None:
     source = (
         DAGS.joinpath("commands.py")
@@ -199,6 +214,7 @@ def test_tasks_render(home: Home) -> None:
     assert "{'asked': '2024-01-01'}" in rendered
 
 
+@KNOWS_NO_TRIGGER
 @pytest.mark.parametrize("task", ["plain", "durable"])
 def test_tasks_test(home: Home, task: str) -> None:
     with children_end(home):
@@ -209,6 +225,7 @@ def test_tasks_test(home: Home, task: str) -> None:
     assert children(home) == [("child", "durable" if task == "durable" else "manual")]
 
 
+@KNOWS_NO_TRIGGER
 def test_dags_test(home: Home) -> None:
     with children_end(home):
         home.airflow("dags", "test", "parent", "2024-01-02")
@@ -218,6 +235,7 @@ def test_dags_test(home: Home) -> None:
     assert children(home) == [("child", "durable"), *[("child", "manual")] * 4, ("other", "manual")]
 
 
+@KNOWS_NO_TRIGGER
 @pytest.mark.xfail("exception-P5-deferral" in deviations_here(), reason="exception-P5-deferral")
 def test_dags_test_of_a_deferral(home: Home) -> None:
     with children_end(home):

@@ -17,6 +17,8 @@ OURS = {
     ),
 }
 OF_AIRFLOW = {"airflow.sdk.bases.operatorlink", "airflow.sdk.bases.resumablejobmixin"}
+if dispatch.within(">=3.0,<3.0.6"):  # there the classes of a dag do not load these yet
+    OF_AIRFLOW |= {"airflow.sdk.exceptions", "hmac", "secrets"}
 
 
 def test_importing_the_package_imports_no_airflow() -> None:
