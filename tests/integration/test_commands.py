@@ -21,7 +21,7 @@ import pytest
 
 from tests.without_package import without_package
 from trigger_compat import dispatch
-from trigger_compat.suite.deviations import deviations_here
+from trigger_compat.suite.deviations import gap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,9 +36,7 @@ IMPORT_ERRORS: Final = ("dags", "list-import-errors", *(["--local"] if AIRFLOW3 
 OF_FILES: Final = pytest.mark.skipif(
     dispatch.within(">=3.0,<3.0.2"), reason="the command has no --local before Airflow 3.0.2"
 )
-KNOWS_NO_TRIGGER: Final = pytest.mark.xfail(
-    "exception-P5-trigger" in deviations_here(), reason="exception-P5-trigger"
-)
+KNOWS_NO_TRIGGER: Final = gap("exception-P5-trigger")
 SECONDS: Final = 240
 """How long a command may take, on a busy machine."""
 
@@ -236,7 +234,7 @@ def test_dags_test(home: Home) -> None:
 
 
 @KNOWS_NO_TRIGGER
-@pytest.mark.xfail("exception-P5-deferral" in deviations_here(), reason="exception-P5-deferral")
+@gap("exception-P5-deferral")
 def test_dags_test_of_a_deferral(home: Home) -> None:
     with children_end(home):
         home.airflow("dags", "test", "deferring", "2024-01-02")

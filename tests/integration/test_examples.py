@@ -12,7 +12,7 @@ import pytest
 
 import trigger_compat
 from tests.integration.running import Job, Ran, run_all
-from trigger_compat.suite.deviations import deviations_here
+from trigger_compat.suite.deviations import gap
 from trigger_compat.suite.harness import Airflow
 
 FOLDER: Final = Path(trigger_compat.__file__).parent / "example_dags"
@@ -47,14 +47,10 @@ def test_every_example_is_run() -> None:
     assert set(FILES) == set(WANTED)
 
 
-NO_TRIGGERS: Final = pytest.mark.xfail(
-    "exception-P5-deferral" in deviations_here(), reason="exception-P5-deferral", raises=AssertionError
-)
+DEFERS: Final = pytest.param("deferrable", marks=gap("exception-P5-deferral"))
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=NO_TRIGGERS) if name == "deferrable" else name for name in FILES]
-)
+@pytest.mark.parametrize("name", [DEFERS if name == "deferrable" else name for name in FILES])
 def test_an_example_runs(ran: dict[str, Ran], name: str) -> None:
     this = ran[JOBS[name].name]
     tasks, children = WANTED[name]

@@ -72,12 +72,11 @@ def announced(module: Module) -> Iterator[Finding]:
 
 
 def explaining(module: Module, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Yield the comments about Airflow that are right above dead code, and would be left without it."""
-    dead = {
-        each.line: each
-        for each in findings
-        if each.file == module.file and each.category is Category.DEAD and each.whole
-    }
+    """Yield the comments about Airflow that are right above dead code, and would be left without it.
+
+    :param findings: those of the module.
+    """
+    dead = {each.line: each for each in findings if each.category is Category.DEAD and each.whole}
     if not dead:
         return
     for line, column, text in _comments(module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -70,8 +71,11 @@ class _Scanner:
             findings += recorder.findings
             undecided += recorder.open
         findings += follow(self.source.modules, walked, findings)
+        by_file: dict[str, list[Finding]] = defaultdict(list)
+        for finding in findings:
+            by_file[finding.file].append(finding)
         for module in self.source.modules:
-            findings += explaining(module, findings)
+            findings += explaining(module, by_file[module.file])
             findings += announced(module)
         return Scan(source=self.source, findings=_sorted(findings), undecided=tuple(sorted(set(undecided))))
 
