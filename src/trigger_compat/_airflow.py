@@ -6,6 +6,7 @@ of these modules holds an ORM model on 3.x.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from airflow.exceptions import DagRunAlreadyExists
@@ -49,8 +50,40 @@ try:
 except ImportError:  # until 3.2
     from airflow.configuration import conf
 
+
+class NotGiven(ArgNotSet):  # type: ignore[misc, unused-ignore]
+    """The value of an argument that was left out, which is the same text in every process (clause C6).
+
+    Airflow's own ``NOTSET`` serialises with its memory address on 2.11 and 3.2.0, so that every parse makes
+    a new version of the dag; the other releases write ``NOTSET`` for it, as this does everywhere.
+    """
+
+    @staticmethod
+    def serialize() -> str:
+        """Return what stands in the serialised dag on 3.x."""
+        return "NOTSET"
+
+    def __repr__(self) -> str:
+        """Return what stands in the serialised dag on 2.11."""
+        return "NOTSET"
+
+
+NOT_GIVEN = NotGiven()
+
+
+def localize(naive: datetime) -> datetime:
+    """Make a naive datetime aware as the running Airflow does, by ``[core] default_timezone`` (clause R3)."""
+    try:
+        from airflow.sdk import timezone
+    except ImportError:  # until 3.1
+        from airflow.utils import timezone
+    aware: datetime = timezone.parse(naive.isoformat())
+    return aware
+
+
 __all__ = (
     "NOTSET",
+    "NOT_GIVEN",
     "AirflowException",
     "AirflowFailException",
     "AirflowSkipException",
@@ -60,4 +93,5 @@ __all__ = (
     "DagRunAlreadyExists",
     "ResumableJobMixin",
     "conf",
+    "localize",
 )

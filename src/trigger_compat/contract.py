@@ -11,6 +11,7 @@ import enum
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any, Final, Literal
@@ -73,8 +74,22 @@ class Resume(enum.Enum):
 class Parent:
     """The task instance that triggers, at one try.
 
-    :param epoch: ``ti.max_tries``. Constant over the retries of a task instance and changed by a
-        clear, on every Airflow from 2.11 to 3.4; ``try_number`` alone cannot tell the two apart.
+    What makes two tries those of one parent is :attr:`identity`; ``try_number`` and ``retries`` are not
+    part of it.
+
+    :param map_index: -1 if the task is not mapped.
+    :param loop_index: the iteration of the loop that the task is in, from 0; None outside (Airflow 3.4+).
+    :param region_id: what 3.4+ calls the execution of a loop or of a mapped task. A clear that makes
+        Airflow run
+        iterations anew gives them another one, though run id, task id and indexes are the same; None
+        elsewhere.
+    :param run_started: when the parent's dag run began. It stays over retries and over clears in a run that
+        has not ended. It is another one once a run that has ended is cleared, and after a run was deleted and
+        created again.
+    :param run_number: the database's number of the dag run, where ``run_started`` cannot tell two runs of
+        one id apart: ``dag.test()`` of 2.11, which starts them at their logical date.
+    :param epoch: ``ti.max_tries``. Constant over the retries of a task instance and changed by a clear, on
+        every Airflow from 2.11 to 3.4; ``try_number`` alone cannot tell the two apart.
     :param retries: the task's ``retries`` as the running try knows it.
     """
 
@@ -82,9 +97,29 @@ class Parent:
     run_id: str
     task_id: str
     map_index: int = -1
+    loop_index: int | None = None
+    region_id: str | None = None
+    run_started: datetime | None = None
+    run_number: int | None = None
     try_number: int = 1
     epoch: int = 0
     retries: int = 0
+
+    @property
+    def identity(self) -> list[Any]:
+        """What is the same for all tries between two clears, and for no other task instance (X13-X15)."""
+        started = self.run_started and self.run_started.astimezone(timezone.utc)
+        return [
+            self.dag_id,
+            self.run_id,
+            started and started.isoformat(timespec="microseconds"),
+            self.run_number,
+            self.task_id,
+            self.map_index,
+            self.loop_index,
+            self.region_id,
+            self.epoch,
+        ]
 
     @property
     def earlier_tries(self) -> int:
@@ -101,6 +136,8 @@ class TriggerRequest:
     """One trigger of one child dag run, checked: an instance that exists is fit to be sent.
 
     Built by :func:`build_request`. Times are in seconds, datetimes are aware and in UTC.
+
+    :param gives_date: the author gave the logical date, so another run of the dag may have the same.
     """
 
     dag_id: str
@@ -121,6 +158,7 @@ class TriggerRequest:
     durable: bool = False
     parent: Parent | None = None
     generation: int = 1
+    gives_date: bool = False
 
     @property
     def name(self) -> dict[str, str]:
@@ -174,39 +212,49 @@ class TriggerRequest:
         return replace(self, run_id=run_id, generation=generation)
 
     def record(self) -> dict[str, Any]:
-        """Return what 3.3+ keeps in ``task_state_store``: the child, and the epoch it belongs to."""
-        epoch = self.parent.epoch if self.parent else None
+        """Return what 3.3+ keeps in ``task_state_store``: the child, and whose it is."""
         return {
             "dag_id": self.dag_id,
             "run_id": self.run_id,
-            "epoch": epoch,
+            "parent": self.parent and _digest(self.parent.identity),
             "generation": self.generation,
         }
 
     def recalls(self, record: object) -> TriggerRequest | None:
-        """Return the request a stored record speaks of, or None if it is not of this epoch (X5)."""
-        if not isinstance(record, dict) or not isinstance(record.get("generation"), int):
+        """Return the request a stored record speaks of, or None if it is not of this parent and epoch (X5).
+
+        The recorded child counts also where the author's run id, date or dag has rendered to another one
+        since (X16).
+        """
+        if not isinstance(record, dict) or record.get("parent") != self.record()["parent"]:
             return None
-        recalled = self.at_generation(record["generation"])
-        return recalled if recalled.record() == record else None
+        dag_id, run_id, generation = (record.get(key) for key in ("dag_id", "run_id", "generation"))
+        if not (isinstance(dag_id, str) and isinstance(run_id, str) and isinstance(generation, int)):
+            return None
+        return replace(self, dag_id=dag_id, run_id=run_id, generation=generation)
 
 
 def durable_run_id(parent: Parent, dag_id: str, generation: int) -> str:
     """Return the run id of a durable child: the same on every Airflow, for every try of an epoch.
 
     Readable up to the last part, which alone makes it unique (80 bits of a SHA-256). Never longer
-    than 220 characters, no reserved prefix, only characters of Airflow's default pattern.
+    than 240 characters, no reserved prefix, only characters of Airflow's default pattern.
 
     :param dag_id: the target dag.
     :param generation: 1, and one more for each fresh run after a failed child (clause X3).
     """
-    facts = [parent.dag_id, parent.run_id, parent.task_id, parent.map_index, parent.epoch, dag_id, generation]
-    digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20]
     where = f"{parent.dag_id[:80]}.{parent.task_id[:80]}"
     if parent.map_index >= 0:
         where += f".{parent.map_index}"
+    if parent.loop_index is not None:
+        where += f".loop{parent.loop_index}"
     readable = re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9_.-]", "-", where)).strip(".")
+    digest = _digest([*parent.identity, dag_id, generation])
     return f"durable__{readable}__e{parent.epoch}g{generation}__{digest}"
+
+
+def _digest(facts: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20]
 
 
 def build_request(
@@ -226,45 +274,56 @@ def build_request(
     note: object = None,
     deferrable: bool = False,
     durable: bool = False,
+    date_is_made_anew: bool = False,
     parent: Parent | None = None,
     run_id_pattern: str = DEFAULT_RUN_ID_PATTERN,
+    localize: Callable[[datetime], datetime] = values.in_utc,
     now: datetime | None = None,
 ) -> TriggerRequest:
     """Check the rendered arguments of the operator and return what is to be triggered.
 
     :param logical_date: :data:`UNSET` means now, unless ``run_after`` is given; None means none.
+    :param date_is_made_anew: the logical date is another one on every try, so a durable run id is not made
+        of it (X16).
     :param run_id_pattern: the running Airflow's ``[scheduler] allowed_run_id_pattern``.
+    :param localize: makes a naive datetime aware, as the running Airflow does; default is UTC.
     :param now: the present, aware; default is the clock.
     :raises InvalidRequest: naming the field, the value where it cannot be a secret, and the remedy.
     """
     now = now or datetime.now(timezone.utc)
     dag_id = values.dag_id("trigger_dag_id", trigger_dag_id)
-    at = values.moment("logical_date", logical_date)
-    after = values.moment("run_after", run_after)
-    pinned = trigger_run_id is not None or isinstance(at, datetime)
+    at = values.moment("logical_date", logical_date, localize)
+    after = values.moment("run_after", run_after, localize)
+    gives_date = isinstance(at, datetime)
+    pinned = trigger_run_id is not None or (gives_date and not (durable and date_is_made_anew))
     if at is UNSET:
         at = now if after is UNSET else None
     after = None if after is UNSET else after
     identity = Identity.COMPUTED if durable and parent else Identity.GENERATED
     if pinned:
         identity = Identity.PINNED
-    if trigger_run_id is not None:
-        run_id = values.run_id("trigger_run_id", trigger_run_id, run_id_pattern)
-    elif identity is Identity.COMPUTED and parent:
-        run_id = values.run_id("trigger_run_id", durable_run_id(parent, dag_id, 1), run_id_pattern)
-    else:
-        # Upstream adds the random part only without a logical date, and so gives mapped parents that
-        # start together one id (apache/airflow#28868); a date the author gave must give one id.
-        mapped = parent is not None and parent.map_index >= 0
-        plain = at is not None and (pinned or not mapped)
-        run_id = f"manual__{(after or at or now).isoformat()}" + ("" if plain else f"_{values.random_part()}")
+    remedy = "use only characters it allows"
+    if trigger_run_id is None:
+        remedy = "give a trigger_run_id that it allows, or let it allow ids of this form"
+        if identity is Identity.COMPUTED and parent:
+            trigger_run_id = durable_run_id(parent, dag_id, 1)
+        else:
+            # Upstream adds the random part only without a logical date, and so gives mapped parents that
+            # start together one id (apache/airflow#28868); a date the author gave must give one id.
+            mapped = parent is not None and parent.map_index >= 0
+            plain = at is not None and (pinned or not mapped)
+            # With the offset of the date as given, as upstream has it: runs of before the swap are found.
+            trigger_run_id = f"manual__{(after or at or now).isoformat()}"
+            trigger_run_id += "" if plain else f"_{values.random_part()}"
+    run_id = values.run_id("trigger_run_id", trigger_run_id, run_id_pattern, remedy)
     return TriggerRequest(
         dag_id=dag_id,
         run_id=run_id,
         identity=identity,
         conf=values.conf("conf", conf),
-        logical_date=at,
-        run_after=after,
+        logical_date=at and at.astimezone(timezone.utc),
+        run_after=after and after.astimezone(timezone.utc),
+        gives_date=gives_date,
         note=values.note("note", note),
         # A computed id is nobody else's: a run that has it is gone back to. To reset it would only be the
         # deed of a lost try that goes on, on a failed child that a later try has already replaced.

@@ -1,8 +1,4 @@
-"""Which path carries a trigger on the running Airflow: the only place that compares versions.
-
-Imports no Airflow until its version is asked for, and a path only when it is chosen. Tests name the
-release to ask about; one of them holds these ranges and ``compat-matrix.yaml`` together.
-"""
+"""Which path carries a trigger: the only place that compares versions. Airflow is imported when asked for."""
 
 from __future__ import annotations
 
@@ -73,20 +69,24 @@ def default_path(of: Release) -> str:
     return name
 
 
-def choose(forced: str | None, *, defers: bool, of: Release | None = None) -> tuple[str, str]:
+def choose(
+    forced: str | None, *, defers: bool, wrapped: bool = False, of: Release | None = None
+) -> tuple[str, str]:
     """Return the path a trigger takes, and why: by argument, by environment variable (P2) or by default (P1).
 
-    A deferral is by default the runner's on every 3.x. Raise PathUnavailable for an unfit path.
+    A deferral is left to the runner on 3.x (no durable one on 3.3+: ``defers`` is false), nothing where
+    an author's code is wrapped around ``execute``: an exception would end it (C7).
+    Raise PathUnavailable for an unfit path.
     """
-    of = of or release()
-    default = default_path(of)
-    source = "path" if forced else FORCING_VARIABLE
-    name = forced or os.environ.get(FORCING_VARIABLE)
-    if not name:
-        if defers and default == "accessor":
-            return "exception", f"a deferral is the task runner's on Airflow {text(of)}"
-        return default, f"it is the default on Airflow {text(of)}"
+    default = default_path(of := of or release())
+    source, name = ("path", forced) if forced else (FORCING_VARIABLE, os.environ.get(FORCING_VARIABLE))
     carries = {row.name: row.carries for row in PATHS}
+    if not name and wrapped and default != "airflow2":
+        return "accessor", "code of this task's own is wrapped around execute()"
+    if not name and defers and default == "accessor":
+        return "exception", f"a deferral is the task runner's on Airflow {text(of)}"
+    if not name:
+        return default, f"it is the default on Airflow {text(of)}"
     if name not in carries:
         raise PathUnavailable(f"{source}: {name!r} is no path; use one of {', '.join(carries)}")
     if not within(carries[name], of):

@@ -26,6 +26,23 @@ NONE_LEFT: Final = "No dag run of {dag_id} is left of an earlier try; a fresh on
 CLEARED: Final = "This try starts over, as the first one after a clear, with a dag run of {dag_id} of its own"
 OLD_EVENT: Final = "The deferral of an earlier try ended, which has failed by it; starting over"
 
+DATE_MADE_ANEW: Final = (
+    "logical_date is the present and so another one on every try: the run id {run_id} of {dag_id} is computed"
+    " from this task instead, so that a retry finds it"
+)
+PIN_MAY_MOVE: Final = (
+    "{fields} may have another value on the next try: durable=True cannot find the child again then."
+    " Give one value that stays the same over the retries of this task"
+)
+PIN_NOT_FOUND: Final = (
+    "No dag run {run_id} of {dag_id} is left of an earlier try. If the run id, logical date or dag id"
+    " of that try was another one, its child is not found, and this try triggers a second one"
+)
+RESET_KEEPS: Final = (
+    "Dag run {run_id} of {dag_id} exists and is reset: it keeps its own conf and note, and {dropped} of this"
+    " task is dropped"
+)
+
 LOOK_FAILED: Final = "Cannot look at dag run {run_id} of {dag_id} ({error}); going on for {patience:.0f} s"
 TRIGGER_LOOK_FAILED: Final = "Cannot look at dag run {run_id} of {dag_id} ({error}); the triggerer goes on"
 NO_RECORD: Final = "The durable record cannot be {deed} ({error}); the child is found by its run id"

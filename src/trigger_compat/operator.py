@@ -5,16 +5,23 @@ Every parse of a dag file loads this module; what a running task does is in :mod
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from trigger_compat import dispatch, values
-from trigger_compat._airflow import NOTSET, AirflowException, ArgNotSet, BaseOperator, ResumableJobMixin
+from trigger_compat import dispatch, upstream, values
+from trigger_compat._airflow import (
+    NOT_GIVEN,
+    NOTSET,
+    AirflowException,
+    ArgNotSet,
+    BaseOperator,
+    ResumableJobMixin,
+)
 from trigger_compat._airflow import conf as airflow_conf
 from trigger_compat.links import TriggerDagRunLink
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from datetime import datetime
 
     from trigger_compat._airflow import BaseOperatorLink
     from trigger_compat.attempt import Attempt
@@ -43,8 +50,9 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
     :param trigger_dag_id: dag to trigger (templated).
     :param trigger_run_id: run id of the child (templated); generated if None.
     :param conf: conf of the child: a mapping, or a JSON text of an object (templated).
-    :param logical_date: aware datetime or ISO 8601 text, naive means UTC (templated). Left out: now,
-        unless ``run_after`` is given. None: no logical date on 3.x, now on 2.11, which needs one.
+    :param logical_date: aware datetime or ISO 8601 text; naive means the time zone of Airflow's
+        ``[core] default_timezone`` (templated). Left out: now, unless ``run_after`` is given. None: no
+        logical date on 3.x, now on 2.11, which needs one.
     :param run_after: earliest start of the child, like ``logical_date``. Airflow 3.3+.
     :param reset_dag_run: if the run exists, clear it - and no other - and go on with it.
     :param wait_for_completion: wait for the child to end (templated).
@@ -101,6 +109,9 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
     generated_run_id: str | None = None
     """The child's run id if this package made it up; dag.test() runs a retry on the same object."""
 
+    unrendered: Mapping[str, Any] = {}
+    """What names the child, as the author gave it; see :mod:`trigger_compat.pins`."""
+
     _attempt: Attempt
 
     def __init__(
@@ -136,8 +147,8 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
             trigger_dag_id=trigger_dag_id,
             trigger_run_id=trigger_run_id,
             conf=conf,
-            logical_date=logical_date,
-            run_after=run_after,
+            logical_date=NOT_GIVEN if isinstance(logical_date, ArgNotSet) else logical_date,
+            run_after=NOT_GIVEN if isinstance(run_after, ArgNotSet) else run_after,
             reset_dag_run=reset_dag_run,
             wait_for_completion=wait_for_completion,
             poke_interval=values.seconds("poke_interval", poke_interval),
@@ -150,6 +161,30 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
             openlineage_inject_parent_info=openlineage_inject_parent_info,
             path=path,
         )
+
+    def _do_render_template_fields(
+        self, parent: Any, template_fields: Any, context: Any, jinja_env: Any, *rest: Any, **named: Any
+    ) -> None:
+        """Render the template fields, on every Airflow and for mapped tasks too.
+
+        What names the child is kept as it was given, and is a text also where templates are rendered to
+        native objects, which makes ``20260131`` of the run id ``2026_01_31``.
+        """
+        names = ("trigger_dag_id", "trigger_run_id", "logical_date")
+        given = {name: getattr(parent, name, None) for name in names}
+        super()._do_render_template_fields(parent, template_fields, context, jinja_env, *rest, **named)
+        if parent is not self:
+            return
+        self.unrendered = given
+        for name, value in given.items():
+            if isinstance(value, str) and not isinstance(getattr(self, name), (str, datetime, type(None))):
+                setattr(self, name, self.render_as_text(value, context, jinja_env))
+
+    def render_as_text(self, template: str, context: Any, jinja_env: Any = None) -> str:
+        """Render one template to text, also in a dag that renders to native objects."""
+        prefix = "text: "  # nothing that begins with it is a literal of Python
+        rendered: str = self.render_template(prefix + template, context, jinja_env)
+        return rendered[len(prefix) :]
 
     def execute(self, context: Context) -> None:
         """Check the rendered arguments, then trigger the child or go back to the one there is."""
@@ -196,3 +231,6 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
     def get_job_result(self, external_id: object, context: Context) -> None:
         """Return nothing, as upstream does; the child's run id and link are XComs."""
         self._attempt.settled()
+
+
+upstream.take_for_upstreams(TriggerDagRunOperator)

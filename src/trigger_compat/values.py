@@ -12,7 +12,7 @@ import math
 import re
 import secrets
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, Final
 
@@ -21,6 +21,8 @@ from trigger_compat.errors import InvalidRequest, InvalidRequestType
 RUN_STATES: Final = ("queued", "running", "success", "failed")
 MAX_ID_LENGTH: Final = 250
 MAX_NOTE_LENGTH: Final = 1000
+MAX_CONF_DEPTH: Final = 150
+"""Levels of objects and lists in a conf; pydantic, which reads it for the child on 3.x, stops at 200."""
 SHOWN_LENGTH: Final = 60
 # Patterns as text: re compiles, and keeps, what is used, which parsing a dag file does not.
 _DAG_ID: Final = r"[\w.-]+"
@@ -30,6 +32,9 @@ _BUILT_IN_RUN_ID: Final = (
 # On 3.x the run id becomes part of an API path, unquoted (2.11 - 3.4.0b2): with one of these the
 # request reaches another run, another dag or another endpoint.
 _UNSAFE_IN_PATH: Final = r"[/\\%?#\x00-\x1f\x7f-\x9f]"
+_REMEDY: Final = "use text, numbers, true/false, null, lists and objects"
+# What msgpack carries, between a task and its supervisor on 3.x.
+_LEAST_INTEGER, _GREATEST_INTEGER = -(2**63), 2**64 - 1
 _TRUE: Final = frozenset({"true", "t", "yes", "y", "on", "1"})
 _FALSE: Final = frozenset({"false", "f", "no", "n", "off", "0", "none", ""})
 
@@ -78,18 +83,18 @@ def dag_id(field: str, value: object) -> str:
     return text
 
 
-def run_id(field: str, value: object, pattern: str) -> str:
+def run_id(field: str, value: object, pattern: str, remedy: str = "use only characters it allows") -> str:
     """Return a run id that every supported Airflow accepts (clause R1).
 
     :param pattern: ``[scheduler] allowed_run_id_pattern`` of the running Airflow.
+    :param remedy: what to do about an id that does not match it.
     """
     # A native template may render digits to a number.
     text = _identifier(field, str(value) if isinstance(value, int) else value)
     pattern = pattern.strip()
     if not re.fullmatch(_BUILT_IN_RUN_ID, text) and not (pattern and re.match(pattern, text)):
         msg = (
-            f"{field}: {shown(text)} does not match [scheduler] allowed_run_id_pattern {pattern!r};"
-            " use only characters it allows"
+            f"{field}: {shown(text)} does not match [scheduler] allowed_run_id_pattern {pattern!r}; {remedy}"
         )
         raise InvalidRequest(msg)
     return text
@@ -126,40 +131,85 @@ def conf(field: str, value: object) -> dict[str, Any] | None:
 
 
 def _json(value: object, path: str, refusal: str, inside: tuple[int, ...]) -> Any:
-    """Return a value as JSON would give it back, or name the path of what is no JSON."""
+    """Return a value as JSON would give it back, or name the path of what some channel cannot carry."""
     if isinstance(value, str):
-        return str.__str__(value) if type(value) is not str else value
-    if value is None or isinstance(value, (bool, int)):
+        return _text(value, path, refusal)
+    if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
-    if not isinstance(value, (Mapping, list, tuple)) or id(value) in inside:
-        what = f"of type {type(value).__name__}"
-        if isinstance(value, float):
-            what = "NaN or an infinity"
-        elif id(value) in inside:
-            what = "a value inside itself"
-        msg = f"{refusal}{path} is {what}; use text, numbers, true/false, null, lists and objects"
-        raise InvalidRequest(msg)
+    if isinstance(value, (int, float)):
+        return _number(value, path, refusal)
+    # Any sequence, because the output of a mapped task is a lazy one.
+    collection = isinstance(value, (Mapping, Sequence)) and not isinstance(
+        value, (bytes, bytearray, memoryview)
+    )
+    if not collection or id(value) in inside:
+        what = "a value inside itself" if collection else f"of type {type(value).__name__}"
+        raise InvalidRequest(f"{refusal}{path} is {what}; {_REMEDY}")
     inside = (*inside, id(value))
-    if not isinstance(value, Mapping):
+    if len(inside) > MAX_CONF_DEPTH:
+        msg = (
+            f"{refusal}{path[:SHOWN_LENGTH]}... is nested more than {MAX_CONF_DEPTH} levels deep; flatten it"
+        )
+        raise InvalidRequest(msg)
+    if isinstance(value, Sequence):
         return [_json(item, f"{path}[{index}]", refusal, inside) for index, item in enumerate(value)]
     result = {}
-    for key, item in value.items():
-        if not isinstance(key, (str, int, float)) and key is not None:
-            msg = f"{refusal}{path} has a key of type {type(key).__name__}; use text keys"
-            raise InvalidRequest(msg)
-        text = key if isinstance(key, str) else json.dumps(key)
+    for key, item in value.items():  # type: ignore[attr-defined]
+        text = _key(key, path, refusal)
         result[text] = _json(item, f"{path}[{shown(text)}]", refusal, inside)
     return result
 
 
-def moment(field: str, value: object) -> datetime | Unset | None:
-    """Return a datetime in UTC, None, or :data:`UNSET`; naive means UTC, as in Airflow (clause R3)."""
+def _number(value: float, path: str, refusal: str) -> float:
+    """Return a plain number for one of a subclass too (numpy's are), which no channel of 3.x takes."""
+    if isinstance(value, int):
+        number = int(value)
+        if not _LEAST_INTEGER <= number <= _GREATEST_INTEGER:
+            raise InvalidRequest(f"{refusal}{path} is an integer of more than 64 bits; pass it as text")
+        return number
+    if not math.isfinite(value):
+        raise InvalidRequest(f"{refusal}{path} is NaN or an infinity; {_REMEDY}")
+    return float(value)
+
+
+def _key(key: object, path: str, refusal: str) -> str:
+    """Return a key as JSON would give it back."""
+    if not isinstance(key, (str, int, float)) and key is not None:
+        raise InvalidRequest(f"{refusal}{path} has a key of type {type(key).__name__}; use text keys")
+    return _text(key if isinstance(key, str) else json.dumps(key), f"a key in {path}", refusal)
+
+
+def _text(value: str, path: str, refusal: str) -> str:
+    """Return plain text that can be encoded (msgpack, HTTP) and stored (Postgres keeps no NUL in JSON)."""
+    text = value if type(value) is str else str.__str__(value)
+    if text.isascii() and "\0" not in text:
+        return text
+    if "\0" in text:
+        raise InvalidRequest(f"{refusal}{path} holds a NUL character; remove it")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        msg = f"{refusal}{path} holds a lone surrogate, which is no character; decode the text anew"
+        raise InvalidRequest(msg) from None
+    return text
+
+
+def in_utc(naive: datetime) -> datetime:
+    """Take a naive datetime for one in UTC; what an Airflow makes of it is for the caller to say."""
+    return naive.replace(tzinfo=timezone.utc)
+
+
+def moment(
+    field: str, value: object, localize: Callable[[datetime], datetime] = in_utc
+) -> datetime | Unset | None:
+    """Return an aware datetime that keeps its offset, None, or :data:`UNSET` (clause R3).
+
+    :param localize: makes a naive datetime aware, as Airflow does by ``[core] default_timezone``.
+    """
     if value is UNSET or value is None:
         return value
     if isinstance(value, str):
-        value = _parse(field, value)
+        value = _parse(field, value, localize)
     if not isinstance(value, datetime):
         # The first words are those of upstream's message, which users' tests match on.
         msg = (
@@ -168,15 +218,17 @@ def moment(field: str, value: object) -> datetime | Unset | None:
         )
         raise InvalidRequestType(msg)
     try:
-        utc = value if value.tzinfo is None else value.astimezone(timezone.utc)
-    except OverflowError:
+        aware = value if value.tzinfo is not None else localize(value)
+        aware.astimezone(timezone.utc)
+    except (OverflowError, ValueError):
         msg = f"{field}: {shown(value)} is out of range in UTC; give a date between years 1 and 9999"
         raise InvalidRequest(msg) from None
     # A plain datetime: a subclass (pendulum's) may write itself in another way, also into a run id.
-    return datetime.combine(utc.date(), utc.time(), timezone.utc)
+    offset = aware.utcoffset()
+    return datetime.combine(aware.date(), aware.time(), timezone(offset) if offset else timezone.utc)
 
 
-def _parse(field: str, text: str) -> object:
+def _parse(field: str, text: str, localize: Callable[[datetime], datetime]) -> object:
     try:
         return datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))
     except ValueError:
@@ -187,11 +239,23 @@ def _parse(field: str, text: str) -> object:
 
         parsed = pendulum.parse(text, tz="UTC")
         if isinstance(parsed, datetime):
-            return parsed
+            has_offset = pendulum.parse(text, tz="Etc/GMT+1") == parsed
+            return parsed if has_offset else localize(parsed.replace(tzinfo=None))
     except (ImportError, ValueError):
         pass
     msg = f"{field}: {shown(text)} is no ISO 8601 date; write for example 2026-01-31T00:00:00+00:00"
     raise InvalidRequest(msg)
+
+
+def params_refusal(message: str) -> str:
+    """Return what Airflow says of a conf that the dag's own params refuse, on one line and without the value.
+
+    Airflow's message ends with the value that is refused, which may be a secret, and begins with it too.
+    """
+    found = re.search(r"param (.+?): .*?(Failed validating .*?)\s*(?:On instance|$)", message, re.DOTALL)
+    if not found:
+        return message.strip().partition("\n")[0]
+    return f"its params refuse conf[{found[1]!r}]: {' '.join(found[2].split())}"
 
 
 def flag(field: str, value: object) -> bool:

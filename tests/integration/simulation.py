@@ -14,9 +14,11 @@ from __future__ import annotations
 import contextlib
 import enum
 import json
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -49,6 +51,7 @@ T = TypeVar("T")
 LIVE = ("queued", "running")
 FINISHED = ("success", "failed", "skipped")
 WAITS_FOR_RETRY = "up_for_retry"
+LOGICAL_DATE = datetime(2025, 1, 1, tzinfo=timezone.utc)
 LIMIT = 40
 """No schedule gives a try this many looks to make, so one that makes them would look for ever."""
 
@@ -76,6 +79,7 @@ class Event(enum.Enum):
     CLEANED = "somebody deletes the children that have ended"
     FOREIGN = "somebody else creates the run"
     FORGOTTEN = "the store is emptied"
+    SIBLING = "another task of the run is cleared"
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ class Setup:
     retries: int = 2
     store: bool = False
 
-    def operator(self) -> TriggerDagRunOperator:
+    def operator(self, retries: int) -> TriggerDagRunOperator:
         """Return a new object, as each process has."""
         given: dict[str, Any] = {"trigger_run_id": "pinned", "logical_date": "2025-01-01"}
         return TriggerDagRunOperator(
@@ -127,7 +131,7 @@ class Setup:
             deferrable=self.deferrable,
             reset_dag_run=self.exists == "reset",
             skip_when_already_exists=self.exists == "skip",
-            retries=self.retries,
+            retries=retries,
             poke_interval=10,
             openlineage_inject_parent_info=False,
             **{name: value for name, value in given.items() if name == self.pinned},
@@ -208,6 +212,7 @@ class TaskInstance:
     def __init__(self, world: World, running: Try) -> None:
         self.try_number = running.number
         self.max_tries = running.max_tries
+        self.region_id = world.region_id
         self._world = world
         self._running = running
 
@@ -219,6 +224,10 @@ class TaskInstance:
         if state is None:
             raise away(404)
         return state
+
+    def get_dr_count(self, dag_id: str, logical_dates: list[datetime]) -> int:
+        """Count the runs of a date, which have no other id here."""
+        return 0
 
 
 class Store:
@@ -244,13 +253,19 @@ class World:
         self.broken: list[str] = []
         self.state = "scheduled"
         self.try_number = 0
-        self.max_tries = setup.retries
+        self.retries = setup.retries
+        self.max_tries = self.retries
         self.epoch = 0
+        self.run_started = datetime(2026, 1, 1, tzinfo=timezone.utc)
+        self.clear_number = 0
+        self.iteration: int | None = None
+        self.region_id = uuid.UUID(int=0)
         self.fresh = True  # no try of this epoch has started
         self.xcoms: dict[str, Any] = {}
         self.store: dict[str, str] = {}
         self.store_fails = False
         self.clock = 0.0
+        self._epochs = {(self.run_started, self.max_tries)}
         self._overwritten = False  # the XComs are those of a try that is believed lost
         self._running: list[Try] = []  # innermost last: an overlapping try runs inside the old one
         self._current: Try | None = None  # the one whose end Airflow accepts
@@ -297,11 +312,58 @@ class World:
         self._run(plan, self._event)
         return True
 
-    def clear(self) -> None:
-        """Clear the parent, as its user may unless it is running."""
-        note("the parent is cleared")
-        self.max_tries = self.try_number + self.setup.retries
+    def clear(self, *, run_ended: bool = False) -> None:
+        """Clear the parent, as its user may unless it is running.
+
+        :param run_ended: the run has ended before, and so begins again.
+        """
+        max_tries = self.try_number + self.retries
+        # With ``retries`` lowered, max_tries may be that of an earlier epoch: in a run that goes on nothing
+        # tells the first try after such a clear from a retry.
+        if run_ended or (self.run_started, max_tries) in self._epochs:
+            self.begin_run()
+        note(f"the parent is cleared{', and its run begins again' if run_ended else ''}")
+        self.max_tries = max_tries
+        self._new_epoch()
+
+    def begin_run(self) -> None:
+        """Let the parent's run begin, at a moment of its own."""
+        self.run_started += timedelta(microseconds=1)
+
+    def create_run_again(self) -> None:
+        """Delete the parent's run and create it anew under the same run id, and leave its store as it was."""
+        note("the run of the parent is deleted, and created again")
+        self.begin_run()
+        self._new_task_instance()
+
+    def next_iteration(self) -> None:
+        """Let the loop that the parent is in go on, as 3.4 does: with task instances of the same names."""
+        self.iteration = 0 if self.iteration is None else self.iteration + 1
+        self.region_id = self.region_id if self.region_id.int else uuid.UUID(int=1)
+        note(f"iteration {self.iteration} begins")
+        self._new_task_instance()
+
+    def run_iteration_anew(self) -> None:
+        """Let a clear of an earlier gate archive this iteration; it runs anew in another region."""
+        self.region_id = uuid.UUID(int=self.region_id.int + 1)
+        note(f"iteration {self.iteration} is run anew")
+        self._new_task_instance()
+
+    def edit_retries(self, retries: int) -> None:
+        """Edit the dag file."""
+        note(f"retries={retries} from now on")
+        self.retries = retries
+
+    def _new_task_instance(self) -> None:
+        self.try_number = 0
+        self.max_tries = self.retries
+        self.xcoms.clear()
+        self._current = None
+        self._new_epoch()
+
+    def _new_epoch(self) -> None:
         self.epoch += 1
+        self._epochs.add((self.run_started, self.max_tries))
         self.fresh = True
         self.state = "scheduled"
         self._event = self._deferral = None
@@ -313,7 +375,7 @@ class World:
 
     def failed(self) -> str:
         """Return what becomes of the parent when its try fails."""
-        return WAITS_FOR_RETRY if self.try_number <= self.max_tries and self.setup.retries else "failed"
+        return WAITS_FOR_RETRY if self.try_number <= self.max_tries and self.retries else "failed"
 
     def _run(self, plan: Plan, event: tuple[str, Mapping[str, Any]] | None) -> None:
         running = Try(self.try_number, self.max_tries, self.epoch, self.fresh, plan)
@@ -340,8 +402,13 @@ class World:
             return "lost"
 
     def _execute(self, running: Try, event: tuple[str, Mapping[str, Any]] | None) -> str:
-        operator = self.setup.operator()
-        context: dict[str, Any] = {"ti": TaskInstance(self, running)}
+        operator = self.setup.operator(self.retries)
+        dag_run = SimpleNamespace(
+            start_date=self.run_started, logical_date=LOGICAL_DATE, clear_number=self.clear_number
+        )
+        context: dict[str, Any] = {"ti": TaskInstance(self, running), "dag_run": dag_run}
+        if self.iteration is not None:
+            context["loop"] = SimpleNamespace(index=self.iteration)
         if self.setup.store:
             context["task_state_store"] = Store(self)
         try:
@@ -426,6 +493,8 @@ class World:
                 run.deleted |= not run.live
         elif event is Event.FORGOTTEN:
             self.store.clear()
+        elif event is Event.SIBLING:
+            self.clear_number += 1
         elif (run_id := self.setup.pinned_run_id) and self.existing(run_id) is None:
             self.runs.append(Run(run_id, epoch=None, by=0))
 
@@ -517,6 +586,8 @@ class World:
             return
         told = self.xcoms.get("trigger_run_id")
         child = next((run for run in reversed(self.runs) if run.run_id == told), None)
+        if told is None and self.state == "skipped" and not any(run.live for run in self.runs):
+            return  # the run it skips for is gone again, so none is named
         if child is None:
             self.broken.append(f"try {running.number} is {self.state}, but trigger_run_id is {told!r}")
         elif self.state == "skipped":
@@ -606,11 +677,16 @@ class Border:
     @contextlib.contextmanager
     def _session(self) -> Iterator[Any]:
         def run_id(query: Any) -> Any:
-            return next(value for name, value in query.compile().params.items() if name.startswith("run_id"))
+            named = (value for name, value in query.compile().params.items() if name.startswith("run_id"))
+            return next(named, None)
+
+        def scalar(query: Any) -> Any:
+            """Return the state of a run; none has the logical date of another here."""
+            return self.world.look(run_id(query)) if run_id(query) else None
 
         def scalars(query: Any) -> Any:
             """Return the task instances of a run; each has one here, known by the run's id."""
             found = [run_id(query)] if self.world.existing(run_id(query)) else []
             return SimpleNamespace(all=lambda: found)
 
-        yield SimpleNamespace(scalar=lambda query: self.world.look(run_id(query)), scalars=scalars)
+        yield SimpleNamespace(scalar=scalar, scalars=scalars)

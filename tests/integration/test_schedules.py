@@ -1,4 +1,4 @@
-"""``durable=True`` under any schedule of crashes, clears, overlapping tries and ends of the child (X1-X12).
+"""``durable=True`` under any schedule of crashes, clears, overlapping tries and ends of the child (X1-X15).
 
 Each path runs hundreds of generated schedules against a model of Airflow (``simulation``). On a failure the
 whole schedule is printed, cut down to what is needed, with what happened at which point of which try. A long
@@ -73,6 +73,10 @@ def overlaps(inner: st.SearchStrategy[Plan]) -> st.SearchStrategy[Overlap]:
 PLANS = plans(overlaps(plans(overlaps(plans()))))
 
 
+EDITS = st.none() | st.none() | st.integers(1, 4)
+"""What ``retries`` is before a try, if the author has edited it."""
+
+
 def setups(path: str) -> st.SearchStrategy[Setup]:
     """The arguments and surroundings of a parent on the installed Airflow."""
     return st.builds(
@@ -136,14 +140,25 @@ class Schedule(RuleBasedStateMachine):
         self.world = self.border.world = World(data.draw(setups(self.path), label="setup"))
 
     @precondition(lambda self: self.world.startable)
-    @rule(plan=PLANS)
-    def a_try(self, plan: Plan) -> None:
+    @rule(plan=PLANS, retries=EDITS)
+    def a_try(self, plan: Plan, retries: int | None) -> None:
+        self.edit(retries)
         self.world.start(plan)
 
     @precondition(lambda self: self.world.startable)
-    @rule(fate=st.sampled_from(["success", "failed", "failed", "deleted"]))
-    def an_undisturbed_try(self, fate: str) -> None:
+    @rule(fate=st.sampled_from(["success", "failed", "failed", "deleted"]), retries=EDITS)
+    def an_undisturbed_try(self, fate: str, retries: int | None) -> None:
+        self.edit(retries)
         self.undisturbed(fate)
+
+    @precondition(lambda self: self.world.startable and not self.world.setup.pinned)
+    @rule(crash=st.integers(2, 12), retries=st.integers(1, 4))
+    def a_crash_then_an_edit(self, crash: int, retries: int) -> None:
+        """The one time when an edit matters: between a try that leaves its child and the next one (X15)."""
+        self.world.start(Plan(events={crash: Event.CRASH}))
+        self.edit(retries)
+        if self.world.startable:
+            self.undisturbed("success")
 
     @precondition(lambda self: self.world.state == "deferred")
     @rule(plan=PLANS)
@@ -151,9 +166,25 @@ class Schedule(RuleBasedStateMachine):
         self.world.resume(plan)
 
     @precondition(lambda self: self.world.state in (*FINISHED, WAITS_FOR_RETRY, "deferred"))
+    @rule(
+        how=st.sampled_from(
+            ["cleared", "cleared", "cleared after its run", "created again", "next iteration"]
+        )
+    )
+    def a_new_epoch(self, how: str) -> None:
+        """One rule for all of them, or few schedules would reach a retry."""
+        world = self.world
+        if how == "created again" and not world.setup.pinned:
+            world.create_run_again()
+        elif how == "next iteration" and not world.setup.pinned:
+            world.next_iteration()
+        else:
+            world.clear(run_ended=how != "cleared")
+
+    @precondition(lambda self: self.world.iteration is not None and self.world.state in FINISHED)
     @rule()
-    def clear(self) -> None:
-        self.world.clear()
+    def the_iteration_run_anew(self) -> None:
+        self.world.run_iteration_anew()
 
     @rule(event=st.sampled_from([event for event in Event if event not in (Event.CRASH, Event.AWAY)]))
     def between_tries(self, event: Event) -> None:
@@ -182,6 +213,14 @@ class Schedule(RuleBasedStateMachine):
             elif not world.resume(Plan()):
                 return  # Airflow's own trigger waits for a deleted run for ever (exception-W4-deferred)
             self.nothing_is_broken()
+
+    def edit(self, retries: int | None) -> None:
+        """Edit the dag file before a try, unless the parent is pinned.
+
+        That one takes its own run for a foreign one then, or the reverse, where there is no record.
+        """
+        if retries is not None and not self.world.setup.pinned:
+            self.world.edit_retries(retries)
 
     def undisturbed(self, fate: str) -> None:
         """Run a try that nothing happens to, and compare its end with what the contract says of it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import string
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -18,7 +19,7 @@ from trigger_compat.contract import Identity, Outcome, Parent, Resume, build_req
 from trigger_compat.errors import InvalidRequest, InvalidRequestType
 
 NOW = datetime(2026, 1, 31, 12, 30, 15, 123456, tzinfo=timezone.utc)
-PARENT = Parent(dag_id="parent", run_id="manual__x", task_id="trigger", epoch=2, retries=2)
+PARENT = Parent(dag_id="parent", run_id="manual__x", task_id="trigger", run_started=NOW, epoch=2, retries=2)
 
 
 def build(**arguments: Any) -> contract.TriggerRequest:
@@ -100,6 +101,12 @@ SECRET = "hunter2-secret"
         ("", "not JSON"),
         ([SECRET], "list"),
         ("[" * 100_000, "not JSON"),
+        ({"n": 2**64, "k": SECRET}, "conf['n'] is an integer of more than 64 bits"),
+        ({"n": -(2**63) - 1}, "conf['n'] is an integer of more than 64 bits"),
+        ({"s": "\ud800", "k": SECRET}, "conf['s'] holds a lone surrogate"),
+        ({"a": {"\ud800": SECRET}}, "a key in conf['a'] holds a lone surrogate"),
+        ({"s": ["a\0b"]}, "conf['s'][0] holds a NUL character"),
+        ('{"d": ' + "[" * 160 + "]" * 160 + "}", "is nested more than 150 levels deep"),
     ],
 )
 def test_r2_names_the_place_and_never_the_value(conf: object, where: str) -> None:
@@ -111,6 +118,48 @@ def test_r2_names_the_place_and_never_the_value(conf: object, where: str) -> Non
     assert "\n" not in message
     assert SECRET not in repr(refused.value.__cause__)
     assert refused.value.__suppress_context__ or refused.value.__context__ is None
+
+
+def test_r2_subclasses_become_plain_and_any_sequence_a_list() -> None:
+    class Real(float):
+        pass
+
+    class Whole(int):
+        pass
+
+    class Lazy(Sequence[str]):
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, index: Any) -> Any:
+            return ("a", "b")[index]
+
+    conf = build(conf={"f": Real(1.5), "i": Whole(2), "l": Lazy(), "b": True}).conf
+    assert conf == {"f": 1.5, "i": 2, "l": ["a", "b"], "b": True}
+    assert [type(value) for value in conf.values()] == [float, int, list, bool]
+
+
+REFUSED_BY_PARAMS = f"""Invalid input for param a: '{SECRET}' is not of type 'integer'
+
+Failed validating 'type' in schema:
+    {{'type': 'integer'}}
+
+On instance:
+    '{SECRET}'"""
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        (
+            REFUSED_BY_PARAMS,
+            "its params refuse conf['a']: Failed validating 'type' in schema: {'type': 'integer'}",
+        ),
+        ("Something else\nand more", "Something else"),
+    ],
+)
+def test_r2_what_the_params_refuse_is_said_without_the_value(message: str, shown: str) -> None:
+    assert values.params_refusal(message) == shown
 
 
 def test_r2_refuses_a_value_inside_itself() -> None:
@@ -133,8 +182,36 @@ def test_r2_refuses_a_value_inside_itself() -> None:
 def test_r3_reads_dates_in_utc(text: str, expected: datetime) -> None:
     request = build(logical_date=text)
     assert request.logical_date == expected
-    assert request.run_id == f"manual__{expected.isoformat()}"
     assert request.identity is Identity.PINNED
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("2026-01-31T00:00:00Z", "2026-01-31T00:00:00+00:00"),
+        ("2026-01-31 02:00:00+02:00", "2026-01-31T02:00:00+02:00"),
+        ("2026-01-31T02:00:00.5-05:30", "2026-01-31T02:00:00.500000-05:30"),
+        ("2026-01-31", "2026-01-31T00:00:00+00:00"),
+    ],
+)
+def test_r3_the_run_id_of_a_date_keeps_its_offset(text: str, written: str) -> None:
+    assert build(logical_date=text).run_id == f"manual__{written}"
+    assert build(run_after=text).run_id.startswith(f"manual__{written}_")
+
+
+def test_r3_a_naive_date_is_what_airflow_makes_of_it() -> None:
+    zone = timezone(timedelta(hours=-5))
+    request = build(logical_date="2026-01-31", localize=lambda naive: naive.replace(tzinfo=zone))
+    assert request.logical_date == datetime(2026, 1, 31, 5, tzinfo=timezone.utc)
+    assert request.run_id == "manual__2026-01-31T00:00:00-05:00"
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_r1_a_made_up_run_id_is_checked_with_a_remedy(durable: bool) -> None:
+    with pytest.raises(
+        InvalidRequest, match=r"allowed_run_id_pattern .*; give a trigger_run_id that it allows"
+    ):
+        build(durable=durable, parent=PARENT, run_id_pattern="^team-[a-z]+$")
 
 
 def test_r3_unset_none_and_run_after() -> None:
@@ -252,10 +329,27 @@ def test_x4_identity_is_the_same_for_every_try_of_an_epoch() -> None:
         {"task_id": "other"},
         {"map_index": 0},
         {"epoch": 3},
+        {"loop_index": 0},
+        {"region_id": "01a21dd5-3668-79c7-9fbc-8484931b94ef"},
+        {"run_started": NOW + timedelta(microseconds=1)},
+        {"run_started": None},
+        {"run_number": 7},
     ],
 )
 def test_x5_identity_changes_with_each_part_of_the_parent(change: dict[str, Any]) -> None:
     assert durable_run_id(replace(PARENT, **change), "child", 1) != durable_run_id(PARENT, "child", 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"try_number": 2},
+        {"retries": 7},
+        {"run_started": NOW.astimezone(timezone(timedelta(hours=-5)))},
+    ],
+)
+def test_x15_nothing_else_changes_the_identity(change: dict[str, Any]) -> None:
+    assert durable_run_id(replace(PARENT, **change), "child", 1) == durable_run_id(PARENT, "child", 1)
 
 
 def test_x3_identity_changes_with_target_and_generation() -> None:
@@ -265,7 +359,7 @@ def test_x3_identity_changes_with_target_and_generation() -> None:
 
 def test_x8_identity_is_pinned_by_value() -> None:
     """A change of the formula would lose every child that is waited for while a worker is upgraded."""
-    assert durable_run_id(PARENT, "child", 1) == "durable__parent.trigger__e2g1__7a8e43e41ba704532552"
+    assert durable_run_id(PARENT, "child", 1) == "durable__parent.trigger__e2g1__63ef40c1fa5597066764"
 
 
 AIRFLOW_IDS = st.text(string.ascii_letters + string.digits + "_.-éß漢", min_size=1, max_size=250)
@@ -318,10 +412,27 @@ def test_x5_a_record_is_recalled_in_its_own_epoch_only() -> None:
     record = json.loads(json.dumps(request.record()))
     assert build(durable=True, parent=PARENT).recalls(record) == request
     assert build(durable=True, parent=replace(PARENT, epoch=5)).recalls(record) is None
-    assert build(durable=True, parent=PARENT, trigger_dag_id="other").recalls(record) is None
-    wrong: list[object] = [None, "x", [], {}, {**record, "generation": "2"}, {**record, "run_id": "x"}]
+    assert build(durable=True, parent=replace(PARENT, loop_index=1)).recalls(record) is None
+    assert build(durable=True, parent=replace(PARENT, run_started=None)).recalls(record) is None
+    wrong: list[object] = [None, "x", [], {}, {**record, "generation": "2"}, {**record, "run_id": 1}]
     for damaged in wrong:
         assert build(durable=True, parent=PARENT).recalls(damaged) is None
+
+
+def test_x16_a_record_counts_though_the_identity_has_another_value_by_now() -> None:
+    record = build(durable=True, parent=PARENT, trigger_run_id="x-1").record()
+    recalled = build(durable=True, parent=PARENT, trigger_run_id="x-2", trigger_dag_id="other").recalls(
+        record
+    )
+    assert recalled is not None
+    assert recalled.name == {"dag_id": "child", "run_id": "x-1"}
+
+
+def test_x16_a_date_that_is_made_anew_pins_nothing() -> None:
+    request = build(durable=True, parent=PARENT, logical_date=NOW, date_is_made_anew=True)
+    assert request.identity is Identity.COMPUTED
+    assert (request.run_id, request.logical_date) == (durable_run_id(PARENT, "child", 1), NOW)
+    assert build(parent=PARENT, logical_date=NOW, date_is_made_anew=True).identity is Identity.PINNED
 
 
 def test_x3_a_failed_child_settles_nothing_where_a_newer_one_can_exist() -> None:
@@ -341,14 +452,19 @@ def test_t8_only_a_pinned_run_can_be_somebody_elses() -> None:
     assert not build(logical_date="2026-01-31").owns_run
 
 
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
     max_leaves=20,
 )
 
 
-@given(st.dictionaries(st.text(), JSON))
+@given(st.dictionaries(TEXT, JSON))
 def test_r2_plain_json_goes_through_unchanged(conf: dict[str, Any]) -> None:
     assert build(conf=conf).conf == conf
     assert build(conf=json.dumps(conf)).conf == json.loads(json.dumps(conf))

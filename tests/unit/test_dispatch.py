@@ -52,6 +52,14 @@ def test_p1_a_deferral_is_the_runners_on_every_3x() -> None:
     assert choose("accessor", defers=True, of=(3, 3, 2))[0] == "accessor"
 
 
+@pytest.mark.parametrize("defers", [False, True])
+def test_c7_code_around_execute_is_never_left_by_an_exception(defers: bool) -> None:
+    for release in ((3, 0, 0), (3, 1, 8), (3, 2, 2), (3, 3, 2)):
+        assert choose(None, defers=defers, wrapped=True, of=release)[0] == "accessor"
+    assert choose(None, defers=defers, wrapped=True, of=(2, 11, 2))[0] == "airflow2"
+    assert choose("exception", defers=defers, wrapped=True, of=(3, 1, 8))[0] == "exception"
+
+
 @pytest.mark.parametrize("release", [(2, 10, 5), (2, 9, 0), (1, 10, 15)])
 def test_p3_older_than_supported_is_refused(release: dispatch.Release) -> None:
     with pytest.raises(UnsupportedAirflow, match=r"needs Airflow 2\.11 or newer, found"):

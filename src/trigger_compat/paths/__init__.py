@@ -40,6 +40,13 @@ class Path(Protocol):
         """
 
     @staticmethod
+    def holder(request: TriggerRequest, context: Context) -> str | None:
+        """Return the id of the run that is in this request's way, by its id or by its logical date (T2).
+
+        :return: None if there is no such run, an empty text if there is one and Airflow does not say which.
+        """
+
+    @staticmethod
     def look(request: TriggerRequest, context: Context) -> str | None:
         """Return the state of the child, None if there is no such run. Works in the triggerer too.
 

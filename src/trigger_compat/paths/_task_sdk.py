@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from trigger_compat._airflow import AirflowException
+from trigger_compat import values
+from trigger_compat._airflow import AirflowException, AirflowFailException
 from trigger_compat.links import RUN_ID_XCOM, TriggerDagRunLink
 from trigger_compat.paths import task_instance
 from trigger_compat.wait import PassingFailure
@@ -26,6 +27,7 @@ class ApiFailure:
 
     status: int | None
     text: str
+    reason: str | None = None
 
     @property
     def may_pass(self) -> bool:
@@ -44,27 +46,31 @@ def api_failure(error: Exception) -> ApiFailure | None:
     response = getattr(error, "error", None)
     if str(getattr(getattr(response, "error", None), "value", "")).upper() == "API_SERVER_ERROR":
         detail = getattr(response, "detail", None) or {}
-        return ApiFailure(
-            detail.get("status_code"), _reason(detail.get("detail")) or str(detail.get("message", error))
-        )
+        return _failure(detail.get("status_code"), detail.get("detail"), str(detail.get("message", error)))
     answer = getattr(error, "response", None)
     if isinstance(status := getattr(answer, "status_code", None), int):
-        return ApiFailure(status, _reason(getattr(error, "detail", None)) or str(error))
+        return _failure(status, getattr(error, "detail", None), str(error))
     return None
 
 
-def _reason(detail: Any) -> str | None:
-    """Return the server's own sentence; it may be nested, and is ``message`` in all of 3.x."""
+def _failure(status: int | None, detail: Any, otherwise: str) -> ApiFailure:
+    """Take the server's own sentence from its answer; it may be nested, and is ``message`` in all of 3.x."""
     while isinstance(detail, Mapping):
         if isinstance(detail.get("message"), str):
-            return str(detail["message"])
+            return ApiFailure(status, detail["message"], detail.get("reason"))
         detail = detail.get("detail")
-    return None
+    return ApiFailure(status, otherwise)
 
 
 def refusal(request: TriggerRequest, failure: ApiFailure) -> AirflowException:
-    """Return the error for a trigger that the API server refuses, e.g. for want of the dag (T5)."""
+    """Return the error for a trigger that the API server refuses, e.g. for want of the dag (T5).
+
+    Not retried where the server says that a value is wrong, as it does since 3.3 of a conf that the dag's
+    params refuse (R2); a bare HTTP 500 is all that is known of it before.
+    """
     what = f"Cannot trigger dag {request.dag_id!r}, run {request.run_id!r}"
+    if failure.status == HTTPStatus.BAD_REQUEST and failure.reason == "value_error":
+        return AirflowFailException(f"{what}: {values.params_refusal(failure.text)} (HTTP {failure.status})")
     return AirflowException(f"{what}: {failure.text} (HTTP {failure.status})")
 
 
@@ -90,6 +96,16 @@ def publish_link(operator: TriggerDagRunOperator, context: Context) -> None:
     link = TriggerDagRunLink()
     if ti := task_instance(context):
         ti.xcom_push(key=link.xcom_key, value=link.get_link(operator, ti_key=None))
+
+
+def holder(request: TriggerRequest, context: Context) -> str | None:
+    """Look for a run of this id, then count those of the logical date, whose ids the API does not tell."""
+    if look(request, context) is not None:
+        return request.run_id
+    date = request.logical_date
+    if date and task_instance(context).get_dr_count(dag_id=request.dag_id, logical_dates=[date]):
+        return ""
+    return None
 
 
 def look(request: TriggerRequest, context: Context) -> str | None:

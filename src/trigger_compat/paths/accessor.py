@@ -45,8 +45,12 @@ def submit(operator: TriggerDagRunOperator, request: TriggerRequest, context: Co
         failure = _task_sdk.api_failure(error)
         if failure and failure.status == HTTPStatus.CONFLICT:
             return False
-        if failure is None or failure.may_pass:
+        if failure is None or failure.status is None:
             raise
+        # Until 3.3 a logical date that another run has is a server error, not a conflict.
+        asks = failure.status == HTTPStatus.INTERNAL_SERVER_ERROR and request.gives_date
+        if asks and holder(request, context) is not None:
+            return False
         raise _task_sdk.refusal(request, failure) from error
     return not _already_exists(answer)
 
@@ -79,5 +83,6 @@ def _already_exists(answer: Any) -> bool:
     return str(getattr(error, "value", error)).upper() == "DAGRUN_ALREADY_EXISTS"
 
 
+holder: Final = _task_sdk.holder
 look: Final = _task_sdk.look
 resumed: Final = _task_sdk.resumed

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.api.common.trigger_dag import trigger_dag
-from airflow.exceptions import DagNotFound, DagRunAlreadyExists
+from airflow.exceptions import DagNotFound, DagRunAlreadyExists, ParamValidationError
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.models.serialized_dag import SerializedDagModel
@@ -16,7 +16,7 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
-from trigger_compat import events
+from trigger_compat import events, values
 from trigger_compat._airflow import AirflowException, AirflowFailException
 from trigger_compat.links import RUN_ID_XCOM
 from trigger_compat.paths import task_instance
@@ -88,6 +88,9 @@ def _create(request: TriggerRequest, date: datetime) -> str | None:
         )
     except DagRunAlreadyExists as error:
         return str(error.dag_run.run_id)
+    except ParamValidationError as error:
+        what = f"Cannot trigger dag {request.dag_id!r}, run {request.run_id!r}"
+        raise AirflowFailException(f"{what}: {values.params_refusal(str(error))}") from error
     except IntegrityError:
         # Another worker was between our look and our insert.
         if look(request, {}) is None:
@@ -109,6 +112,16 @@ def _reset(request: TriggerRequest) -> bool:
         dag = SerializedDagModel.get_dag(request.dag_id, session=session)
         clear_task_instances(list(task_instances), session, dag=dag)
     return True
+
+
+def holder(request: TriggerRequest, context: Context) -> str | None:
+    """Look for a run of this id, then read which one has this logical date."""
+    if look(request, context) is not None:
+        return request.run_id
+    same_date = (DagRun.dag_id == request.dag_id, DagRun.execution_date == request.logical_date)
+    with create_session() as session:
+        found: str | None = session.scalar(select(DagRun.run_id).where(*same_date))
+    return found
 
 
 def look(request: TriggerRequest, context: Context) -> str | None:

@@ -1,14 +1,15 @@
-"""The operator in a dag file (clauses C1-C4)."""
+"""The operator in a dag file (clauses C1-C7)."""
 
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from typing import Any
 
 import pytest
 
-from trigger_compat.suite.harness import Airflow, Code, finish
+from trigger_compat.suite.harness import Airflow, Code, Run, database, finish
 
 #: Arguments and defaults of the operator in apache-airflow-providers-standard 1.21.0.
 UPSTREAM: dict[str, Any] = {
@@ -152,3 +153,104 @@ def test_poke_interval_may_be_a_float(airflow: Airflow) -> None:
 )
 def test_no_argument_breaks_parsing(airflow: Airflow, argument: dict[str, Any]) -> None:
     airflow.parent(**argument)  # raises if the dag file does not import
+
+
+def serialized(airflow: Airflow) -> dict[str, Any]:
+    """The parent's dag as Airflow keeps it."""
+    from airflow.models.serialized_dag import SerializedDagModel
+    from sqlalchemy import select
+
+    with database.open_session() as session:
+        rows = session.scalars(select(SerializedDagModel).where(SerializedDagModel.dag_id == "parent")).all()
+        data: dict[str, Any] = rows[-1].data["dag"]
+        return data
+
+
+def edges(airflow: Airflow) -> list[tuple[str, str, str]]:
+    """The dag dependencies of the parent's dag: kind, target and task."""
+    found = serialized(airflow)["dag_dependencies"]
+    return [(each["dependency_type"], each["target"], each["dependency_id"]) for each in found]
+
+
+@pytest.mark.clause("C5")
+@pytest.mark.parametrize("subclass", [None, "setting"])
+def test_the_dag_depends_on_its_target(airflow: Airflow, subclass: str | None) -> None:
+    airflow.parent(subclass=subclass)
+
+    assert edges(airflow) == [("trigger", "child", "trigger")]
+
+
+@pytest.mark.clause("C5")
+def test_a_mapped_parent_depends_on_its_target_where_upstreams_does(airflow: Airflow) -> None:
+    airflow.parent(expand={"conf": [{"n": 0}]})
+
+    assert edges(airflow) == ([("trigger", "child", "trigger")] if airflow.has_api else [])
+
+
+@pytest.mark.clause("C6")
+@pytest.mark.parametrize("expand", [None, {"conf": [{"n": 0}]}], ids=["plain", "mapped"])
+def test_nothing_of_the_operator_is_serialised_with_an_address(
+    airflow: Airflow, expand: dict[str, Any] | None
+) -> None:
+    airflow.parent(expand=expand)
+
+    assert " at 0x" not in json.dumps(serialized(airflow)["tasks"])
+
+
+@pytest.mark.clause("C7")
+@pytest.mark.parametrize("state", ["success", "failed"])
+def test_a_subclass_goes_on_after_the_wait(airflow: Airflow, state: str) -> None:
+    outcome = airflow.parent(subclass="lenient", wait_for_completion=True).run(finish(state))
+
+    assert outcome.state == "success"
+    assert outcome.child.state == state
+    told = outcome.child.run_id if state == "success" else "AirflowException"
+    assert outcome.xcoms["return_value"] == f"went on after {told}"
+
+
+@pytest.mark.clause("C7")
+def test_a_subclass_goes_on_after_a_trigger(airflow: Airflow) -> None:
+    outcome = airflow.parent(subclass="lenient").run()
+
+    assert outcome.state == "success"
+    assert outcome.child.state == "queued"
+    assert outcome.xcoms["return_value"] == f"went on after {outcome.child.run_id}"
+
+
+@pytest.mark.clause("C7")
+def test_a_subclass_sees_that_the_run_exists(airflow: Airflow) -> None:
+    outcome = airflow.parent(subclass="lenient", trigger_run_id="mine", before=[Run("mine")]).run()
+
+    assert outcome.state == "success"
+    assert outcome.xcoms["return_value"].startswith("went on after ")
+    assert outcome.child.clear_number == 0
+
+
+@pytest.mark.clause("C7")
+def test_a_mapped_subclass_goes_on_too(airflow: Airflow) -> None:
+    parent = airflow.parent(subclass="lenient", wait_for_completion=True, expand={"conf": [{"n": 0}]})
+    outcome = parent.run(finish("failed"), map_index=0)
+
+    assert outcome.state == "success"
+    assert outcome.xcoms["return_value"] == "went on after AirflowException"
+
+
+@pytest.mark.clause("C7")
+def test_a_subclass_defers_too(airflow: Airflow) -> None:
+    """Nothing runs after a deferral but ``execute_complete``."""
+    parent = airflow.parent(subclass="lenient", wait_for_completion=True, deferrable=True)
+    first = parent.run()
+    assert first.state == "deferred"
+    outcome = parent.resume(lambda: airflow.set_state(first.child, "failed"))
+
+    assert outcome.state == "up_for_retry"
+    assert outcome.failure.text == "child failed with failed state failed"
+
+
+@pytest.mark.clause("C7")
+@pytest.mark.clause("C1")
+def test_a_subclass_may_choose_its_arguments_at_run_time(airflow: Airflow) -> None:
+    outcome = airflow.parent(subclass="setting").run()
+
+    assert outcome.state == "success"
+    assert outcome.child.conf == {"chosen": "trigger"}

@@ -1,4 +1,4 @@
-"""A parent that gives its slot back while the child runs (clauses D1-D4)."""
+"""A parent that gives its slot back while the child runs (clauses D1-D5)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any, Final
 
 import pytest
 
-from trigger_compat.suite.harness import Airflow, Outcome, Parent, Run, finish
+from trigger_compat.suite.harness import Airflow, HarnessError, Outcome, Parent, Run, finish
 
 pytestmark: Final = pytest.mark.defers
+REPORTED_WITHIN: Final = 7.0
+"""Seconds within which an executor has told the scheduler of the process that deferred, as measured."""
 
 
 def deferred(airflow: Airflow, **arguments: Any) -> tuple[Parent, Outcome]:
@@ -147,6 +149,23 @@ def test_a_durable_parent_defers_to_the_child_it_has(airflow: Airflow) -> None:
     assert resumed.state == "success"
     assert resumed.child.clear_number == 0
     assert resumed.xcoms["trigger_run_id"] == first.child.run_id
+
+
+@pytest.mark.clause("D5")
+def test_the_trigger_leaves_the_executor_time_to_report(airflow: Airflow) -> None:
+    """The scheduler fails a try whose task is queued again before it has heard of its first end."""
+    if not airflow.has_api:
+        pytest.skip("Airflow 2 notices the end of a task process at once")
+    parent, outcome = deferred(airflow)
+    airflow.set_state(outcome.child, "success")
+
+    try:
+        parent.resume(limit=REPORTED_WITHIN, at_once=False)
+    except HarnessError as error:
+        fired = "gave up" not in str(error)
+    else:
+        fired = True
+    assert not fired
 
 
 @pytest.mark.clause("P5", aspect="deferral")

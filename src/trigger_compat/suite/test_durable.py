@@ -1,4 +1,4 @@
-"""``durable=True``: a parent that dies finds its child again (clauses X1-X12)."""
+"""``durable=True``: a parent that dies finds its child again (clauses X1-X16)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from trigger_compat import dispatch
-from trigger_compat.suite.harness import Airflow, Outcome, Parent, Run, Try, finish, kill_task
+from trigger_compat.suite.harness import Airflow, Code, Outcome, Parent, Run, Try, finish, kill_task
 
 DAY = datetime(2024, 5, 5, tzinfo=timezone.utc)
 
@@ -22,6 +22,16 @@ def finish_once_waited_for(airflow: Airflow, state: str) -> Callable[[Try], None
         running.stays(0.5)
         (child,) = airflow.active()
         airflow.set_state(child, state)
+
+    return during
+
+
+def finish_once_waited_for_last(airflow: Airflow, state: str) -> Callable[[Try], None]:
+    """The newest child ends while the try waits for it."""
+
+    def during(running: Try) -> None:
+        running.looked()
+        airflow.set_state(airflow.children()[-1], state)
 
     return during
 
@@ -230,9 +240,20 @@ def test_a_child_that_nobody_waits_for_is_triggered_once(airflow: Airflow) -> No
 @pytest.mark.clause("X8")
 def test_the_child_of_a_parent_has_the_same_run_id_on_every_airflow(airflow: Airflow) -> None:
     """What a retry under another Airflow looks for is what this one has triggered."""
-    outcome = airflow.parent(durable=True).run()
+    outcome = airflow.parent(durable=True, started=DAY).run()
 
-    assert outcome.child.run_id == "durable__parent.trigger__e1g1__78be688116f7da3237b1"
+    assert outcome.child.run_id == "durable__parent.trigger__e1g1__67f66864b2b90b5c30b2"
+
+
+@pytest.mark.clause("X8")
+@pytest.mark.clause("X15")
+def test_the_run_id_is_made_of_the_start_as_the_database_keeps_it(airflow: Airflow) -> None:
+    """Whole seconds, or microseconds: a start is a start."""
+    exact = airflow.parent(durable=True, started=DAY.replace(microsecond=1)).run().child.run_id
+    airflow.reset()
+    whole = airflow.parent(durable=True, started=DAY).run().child.run_id
+
+    assert exact != whole
 
 
 @pytest.mark.clause("X9")
@@ -339,3 +360,212 @@ def test_a_foreign_run_is_not_adopted(airflow: Airflow, pinned: dict[str, Any]) 
 
     assert outcome.state == "failed"
     assert (outcome.child.state, outcome.child.clear_number) == ("running", 0)
+
+
+@pytest.mark.clause("X13")
+def test_every_iteration_of_a_loop_has_its_own_child(airflow: Airflow) -> None:
+    if not airflow.honours("loop"):
+        pytest.skip("there are no loops before Airflow 3.4")
+    parent = airflow.parent(durable=True, iterations=3)
+    told = []
+    for iteration in range(3):
+        told.append(parent.run(iteration=iteration).xcoms["trigger_run_id"])
+        if iteration < 2:
+            parent.pass_gate(iteration)
+
+    assert sorted(child.run_id for child in airflow.children()) == sorted(set(told))
+    assert len(set(told)) == 3
+
+
+@pytest.mark.clause("X13")
+@pytest.mark.parametrize("crash", [Parent.crash_at_trigger, Parent.crash_while_waiting])
+def test_a_retry_goes_back_to_the_child_of_its_iteration(
+    airflow: Airflow, crash: Callable[..., Outcome]
+) -> None:
+    if not airflow.honours("loop"):
+        pytest.skip("there are no loops before Airflow 3.4")
+    parent = airflow.parent(durable=True, wait_for_completion=True, iterations=2)
+    parent.run(finish("success"), iteration=0)
+    parent.pass_gate(0)
+    lost = crash(parent, iteration=1)
+    again = parent.retry(finish_once_waited_for(airflow, "success"), iteration=1)
+
+    assert again.state == "success"
+    assert len(again.children) == 2
+    assert again.xcoms["trigger_run_id"] == lost.children[1].run_id
+
+
+@pytest.mark.clause("X13")
+def test_a_mapped_parent_in_a_loop_has_a_child_per_index_and_iteration(airflow: Airflow) -> None:
+    if not airflow.honours("loop"):
+        pytest.skip("there are no loops before Airflow 3.4")
+    parent = airflow.parent(durable=True, iterations=2, expand={"conf": [{"n": 0}, {"n": 1}]})
+    told = []
+    for iteration in range(2):
+        outcomes = [parent.run(map_index=index, iteration=iteration) for index in range(2)]
+        told += [outcome.xcoms["trigger_run_id"] for outcome in outcomes]
+        if iteration == 0:
+            parent.pass_gate(0)
+
+    assert len(set(told)) == 4
+    conf = {child.run_id: child.conf["n"] for child in airflow.children()}
+    assert [conf[run_id] for run_id in told] == [0, 1, 0, 1]
+
+
+@pytest.mark.clause("X13")
+def test_an_iteration_that_runs_anew_has_a_new_child(airflow: Airflow) -> None:
+    """A clear of the gate archives what came after it: the next iteration is another task instance."""
+    if not airflow.honours("loop"):
+        pytest.skip("there are no loops before Airflow 3.4")
+    parent = airflow.parent(durable=True, iterations=2)
+    parent.run(iteration=0)
+    parent.pass_gate(0)
+    first = parent.run(iteration=1)
+    parent.clear_gate(0)
+    parent.pass_gate(0)
+    second = parent.run(iteration=1)
+
+    assert (first.try_number, second.try_number) == (1, 1)
+    assert second.xcoms["trigger_run_id"] != first.xcoms["trigger_run_id"]
+    assert len(second.children) == 3
+
+
+@pytest.mark.clause("X14")
+@pytest.mark.parametrize("state", ["success", "running"])
+@pytest.mark.parametrize("wait", [False, True], ids=["fire and forget", "wait"])
+def test_a_run_created_again_is_a_new_parent(airflow: Airflow, state: str, wait: bool) -> None:
+    parent = airflow.parent(durable=True, wait_for_completion=wait)
+    first = parent.run(finish("success") if wait else None)
+    airflow.set_state(first.child, state)
+    parent.create_run_again()
+    second = parent.run(finish("success") if wait else None)
+
+    assert second.state == "success"
+    assert len(second.children) == 2
+    assert second.xcoms["trigger_run_id"] == second.children[1].run_id != first.child.run_id
+
+
+@pytest.mark.clause("X14")
+def test_a_mapped_parent_of_a_run_created_again_is_a_new_one(airflow: Airflow) -> None:
+    parent = airflow.parent(durable=True, expand={"conf": [{"n": 0}]})
+    parent.run(map_index=0)
+    parent.create_run_again()
+    second = parent.run(map_index=0)
+
+    assert len(second.children) == 2
+
+
+@pytest.mark.clause("X14")
+def test_a_retry_in_a_run_created_again_goes_back_to_its_own_child(airflow: Airflow) -> None:
+    parent = airflow.parent(durable=True, wait_for_completion=True)
+    parent.crash_while_waiting()
+    parent.create_run_again()
+    lost = parent.crash_while_waiting()
+    again = parent.retry(finish_once_waited_for_last(airflow, "success"))
+
+    assert again.state == "success"
+    assert len(again.children) == 2
+    assert again.xcoms["trigger_run_id"] == lost.children[1].run_id
+
+
+@pytest.mark.clause("X14")
+@pytest.mark.clause("P5")
+def test_dag_test_twice_for_one_date_triggers_twice(airflow: Airflow) -> None:
+    if not airflow.honours("dag.test"):
+        pytest.skip("nothing is triggered there before Airflow 3.0.2: exception-P5-trigger")
+    first = airflow.test_dag(retries=0, durable=True, date=DAY)
+    second = airflow.test_dag(retries=0, durable=True, date=DAY)
+
+    assert (first.state, second.state) == ("success", "success")
+    assert len(second.children) == 2
+
+
+@pytest.mark.clause("X15")
+def test_the_clear_of_a_sibling_changes_nothing(airflow: Airflow) -> None:
+    parent = airflow.parent(durable=True, wait_for_completion=True, sibling=True)
+    first = parent.crash_while_waiting()
+    parent.finish_sibling()
+    parent.clear("sibling")
+    second = parent.retry(finish_once_waited_for(airflow, "success"))
+
+    assert second.state == "success"
+    assert second.child.run_id == first.child.run_id
+
+
+@pytest.mark.clause("X15")
+@pytest.mark.parametrize("retries", [1, 5])
+def test_an_edit_of_retries_changes_nothing(airflow: Airflow, retries: int) -> None:
+    parent = airflow.parent(durable=True, wait_for_completion=True, retries=2)
+    first = parent.crash_while_waiting()
+    parent.edit(retries=retries)
+    second = parent.retry(finish_once_waited_for(airflow, "success"))
+
+    assert second.state == "success"
+    assert second.child.run_id == first.child.run_id
+
+
+@pytest.mark.clause("X5")
+@pytest.mark.clause("X14")
+@pytest.mark.parametrize("retries", [0, 1, 2, 3])
+def test_a_clear_after_an_edit_of_retries_triggers_a_new_child(airflow: Airflow, retries: int) -> None:
+    """With one fewer than before, ``max_tries`` is what it was; but the run has begun again."""
+    parent = airflow.parent(durable=True, wait_for_completion=True, retries=2)
+    parent.run(finish("success"))
+    parent.edit(retries=retries)
+    parent.clear(finish_run=True)
+    second = parent.run(finish("success"))
+
+    assert second.state == "success"
+    assert len(second.children) == 2
+    assert second.xcoms["trigger_run_id"] == second.children[1].run_id
+
+
+MOVING: dict[str, dict[str, Any]] = {
+    "run id of the try": {"trigger_run_id": "{{ run_id }}-{{ ti.try_number }}"},
+    "run id of the try, as task_instance": {"trigger_run_id": "x{{ task_instance.try_number }}"},
+    "dag of the try": {"trigger_dag_id": "{{ 'child' if ti.try_number == 1 else 'other_child' }}"},
+    "date of the try": {"logical_date": "2031-01-0{{ ti.try_number }}"},
+    "date of now": {"logical_date": "{{ macros.datetime.utcnow().isoformat() }}"},
+    "date of the parsing": {"logical_date": Code("datetime.datetime.now(datetime.timezone.utc)")},
+}
+
+
+@pytest.mark.clause("X16")
+@pytest.mark.parametrize("crash", [Parent.crash_at_trigger, Parent.crash_while_waiting])
+@pytest.mark.parametrize("pin", MOVING.values(), ids=MOVING)
+def test_an_identity_that_renders_anew_is_gone_back_to(
+    airflow: Airflow, pin: dict[str, Any], crash: Callable[[Parent], Outcome]
+) -> None:
+    parent = airflow.parent(durable=True, wait_for_completion=True, **pin)
+    first = crash(parent)
+    second = parent.retry(finish_once_waited_for(airflow, "success"))
+
+    assert second.state == "success"
+    assert second.child.run_id == first.child.run_id
+    assert second.xcoms["trigger_run_id"] == first.child.run_id
+
+
+@pytest.mark.clause("X16")
+def test_a_failed_child_of_an_earlier_run_id_is_followed_by_one_of_the_new(airflow: Airflow) -> None:
+    parent = airflow.parent(durable=True, wait_for_completion=True, trigger_run_id="x{{ ti.try_number }}")
+    first = parent.crash_while_waiting()
+    airflow.set_state(first.child, "failed")
+    second = parent.retry(finish("success"))
+
+    assert second.state == "success"
+    assert [(child.run_id, child.state) for child in second.children] == [("x1", "failed"), ("x2", "success")]
+
+
+@pytest.mark.clause("X16")
+def test_an_identity_that_cannot_be_found_again_is_said(airflow: Airflow) -> None:
+    pin = "x-{{ macros.time.time() }}"
+    parent = airflow.parent(durable=True, wait_for_completion=True, trigger_run_id=pin)
+    first = parent.crash_while_waiting()
+    if airflow.honours("store"):
+        second = parent.retry(finish_once_waited_for(airflow, "success"))
+        assert second.child.run_id == first.child.run_id
+        return
+    second = parent.retry(finish("success"))
+    assert len(second.children) == 2
+    assert "trigger_run_id may have another value on the next try" in first.log
+    assert "its child is not found" in second.log

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from trigger_compat.suite.harness import Airflow, Code, HarnessError
+from trigger_compat.suite.harness import Airflow, Code, HarnessError, Run
 
 DAY = datetime(2031, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
@@ -22,6 +22,79 @@ def refusal(airflow: Airflow, **arguments: Any) -> str:
     assert outcome.children == ()
     assert outcome.state == "failed"
     return outcome.failure.text
+
+
+NARROW = "^(team-[a-z]+|the-parent)$"
+
+
+@pytest.mark.clause("R1")
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"durable": True}, {"logical_date": "2031-01-02T03:04:05-05:00"}],
+    ids=["generated", "computed", "of a date"],
+)
+def test_a_run_id_that_is_made_up_is_checked_too(
+    airflow: Airflow, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__SCHEDULER__ALLOWED_RUN_ID_PATTERN", NARROW)
+    outcome = airflow.parent(**given, retries=0).run()
+
+    assert outcome.children == ()
+    assert outcome.state == "failed"
+    assert "allowed_run_id_pattern" in outcome.failure.text
+    assert "\n" not in outcome.failure.text
+    assert not [request for request in outcome.requests if "/dag-runs/" in request]
+
+
+@pytest.mark.clause("R1")
+@pytest.mark.parametrize("given", [{"trigger_run_id": "team-one"}, {"logical_date": DAY}], ids=["id", "date"])
+def test_an_id_that_fits_a_narrow_pattern_is_accepted(
+    airflow: Airflow, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The id of a date in UTC has the form that Airflow accepts under any pattern."""
+    monkeypatch.setenv("AIRFLOW__SCHEDULER__ALLOWED_RUN_ID_PATTERN", NARROW)
+    outcome = airflow.parent(**given, durable=True, retries=0).run()
+
+    assert outcome.state == "success"
+    assert outcome.child.run_id == given.get("trigger_run_id", "manual__2031-01-02T03:04:05+00:00")
+
+
+@pytest.mark.clause("R1")
+@pytest.mark.parametrize("text", ["2026_01_31", "1e5", "20260131", "True", "0x10", "1_000"])
+@pytest.mark.parametrize("template", ["{}", "{{{{ '{}' }}}}"], ids=["plain", "template"])
+def test_a_run_id_stays_a_text_where_templates_render_to_objects(
+    airflow: Airflow, text: str, template: str
+) -> None:
+    outcome = airflow.parent(trigger_run_id=template.format(text), native=True, retries=0).run()
+
+    assert outcome.state == "success"
+    assert outcome.child.run_id == text
+
+
+@pytest.mark.clause("R1")
+def test_a_mapped_run_id_stays_a_text_where_templates_render_to_objects(airflow: Airflow) -> None:
+    parent = airflow.parent(expand={"trigger_run_id": ["2026_01_31"]}, native=True, retries=0)
+    outcome = parent.run(map_index=0)
+
+    assert outcome.state == "success"
+    assert outcome.child.run_id == "2026_01_31"
+
+
+@pytest.mark.clause("R1")
+def test_a_dag_id_of_digits_stays_a_text_where_templates_render_to_objects(airflow: Airflow) -> None:
+    outcome = airflow.parent(trigger_dag_id="20_26", native=True, retries=0).run()
+
+    assert outcome.state == "success"
+    assert outcome.child.dag_id == "20_26"
+
+
+@pytest.mark.clause("R3")
+@pytest.mark.parametrize("date", ["20310102", "2031-01-02"])
+def test_a_date_stays_a_text_where_templates_render_to_objects(airflow: Airflow, date: str) -> None:
+    outcome = airflow.parent(logical_date=date, native=True, retries=0).run()
+
+    assert outcome.state == "success"
+    assert outcome.child.logical_date == DAY.replace(hour=0, minute=0, second=0)
 
 
 BAD_RUN_IDS = ["a/../b", "..", "a b", "a\nb", "a?b", "a#b", "a%2fb", "a\\b", "", "x" * 251]
@@ -150,6 +223,87 @@ def test_conf_that_is_no_json_names_the_key_and_no_value(airflow: Airflow) -> No
     assert "hunter2" not in outcome.log
 
 
+UNSENDABLE: dict[str, Any] = {
+    "an integer of 65 bits": '{"culprit": 18446744073709551616}',
+    "a negative integer of 65 bits": '{"culprit": -9223372036854775809}',
+    "a lone surrogate": '{"culprit": "\\udcff.csv"}',
+    "a lone surrogate in a key": '{"culprit": {"\\udcff": 1}}',
+    "NUL": {"culprit": "a\0b"},
+    "too deep": '{"culprit": ' + "[" * 200 + "]" * 200 + "}",
+    "bytes": {"culprit": b"x"},
+}
+
+
+@pytest.mark.clause("R2")
+@pytest.mark.parametrize("conf", UNSENDABLE.values(), ids=UNSENDABLE)
+def test_what_no_channel_carries_is_refused(airflow: Airflow, conf: Any) -> None:
+    outcome = airflow.parent(conf=conf, retries=0).run()
+
+    assert outcome.children == ()
+    assert outcome.state == "failed"
+    assert "culprit" in outcome.failure.text
+    assert "\n" not in outcome.failure.text
+    assert not [request for request in outcome.requests if "/dag-runs/" in request]
+
+
+@pytest.mark.clause("R2")
+def test_the_greatest_integers_are_carried(airflow: Airflow) -> None:
+    outcome = airflow.parent(conf={"n": [2**64 - 1, -(2**63)]}).run()
+
+    assert outcome.state == "success"
+    assert outcome.child.conf == {"n": [2**64 - 1, -(2**63)]}
+
+
+SUBCLASSES: dict[str, tuple[str, Any]] = {
+    "float": ("type('F', (float,), {})(1.5)", 1.5),
+    "int": ("type('I', (int,), {})(7)", 7),
+    "str": ("type('S', (str,), {})('x')", "x"),
+    "enum of int": ("__import__('http').HTTPStatus.OK", 200),
+    "list": ("type('L', (list,), {})([1])", [1]),
+    "dict": ("type('D', (dict,), {})({'a': 1})", {"a": 1}),
+    "range": ("range(3)", [0, 1, 2]),
+}
+
+
+@pytest.mark.clause("R2")
+@pytest.mark.parametrize(("code", "sent"), SUBCLASSES.values(), ids=SUBCLASSES)
+def test_subclasses_are_sent_as_what_they_are(airflow: Airflow, code: str, sent: Any) -> None:
+    outcome = airflow.parent(conf={"value": Code(code)}, retries=0).run()
+
+    assert outcome.state == "success"
+    assert outcome.child.conf == {"value": sent}
+
+
+@pytest.mark.clause("R2")
+@pytest.mark.parametrize("native", [False, True])
+def test_the_output_of_a_mapped_task_is_sent_as_a_list(airflow: Airflow, native: bool) -> None:
+    outcome = airflow.parent(rows=2, native=native).run()
+
+    assert outcome.state == "success"
+    assert outcome.child.conf == {"rows": ["row 0", "row 1"]}
+
+
+@pytest.mark.clause("R2", aspect="params")
+def test_a_conf_that_the_childs_params_refuse_ends_the_retries(airflow: Airflow) -> None:
+    outcome = airflow.parent(trigger_dag_id="strict_child", conf={"amount": "hunter2"}, retries=2).run()
+
+    assert outcome.children == ()
+    assert outcome.state == "failed"
+    assert "strict_child" in outcome.failure.text
+    assert "amount" in outcome.failure.text
+    assert "integer" in outcome.failure.text
+    assert "hunter2" not in outcome.failure.text
+    assert "\n" not in outcome.failure.text
+
+
+@pytest.mark.clause("R2")
+def test_a_conf_that_the_childs_params_accept_is_sent(airflow: Airflow) -> None:
+    outcome = airflow.parent(trigger_dag_id="strict_child", conf={"amount": 3}).run()
+
+    assert outcome.state == "success"
+    assert outcome.child.conf == {"amount": 3}
+
+
 @pytest.mark.clause("R2")
 @pytest.mark.parametrize("conf", ["[1]", "{", "42"])
 def test_conf_must_be_an_object(airflow: Airflow, conf: str) -> None:
@@ -173,6 +327,70 @@ def test_a_logical_date_in_any_form(airflow: Airflow, given: Any) -> None:
     assert outcome.state == "success"
     assert outcome.child.logical_date == DAY
     assert outcome.child.run_id == "manual__2031-01-02T03:04:05+00:00"
+
+
+@pytest.mark.clause("R3")
+@pytest.mark.parametrize(
+    ("given", "run_id"),
+    [
+        ("2031-01-02T03:04:05-05:00", "manual__2031-01-02T03:04:05-05:00"),
+        ("2031-01-02T03:04:05.120000+05:30", "manual__2031-01-02T03:04:05.120000+05:30"),
+        ("2031-01-02T03:04:05Z", "manual__2031-01-02T03:04:05+00:00"),
+        (
+            Code("datetime.datetime(2031, 1, 2, 3, tzinfo=datetime.timezone(datetime.timedelta(hours=2)))"),
+            "manual__2031-01-02T03:00:00+02:00",
+        ),
+        (
+            Code("__import__('pendulum').datetime(2031, 7, 2, 3, tz='Europe/Berlin')"),
+            "manual__2031-07-02T03:00:00+02:00",
+        ),
+    ],
+    ids=["offset", "fraction", "zulu", "datetime", "pendulum"],
+)
+def test_the_run_id_of_a_date_keeps_its_offset(airflow: Airflow, given: Any, run_id: str) -> None:
+    outcome = airflow.parent(logical_date=given).run()
+
+    assert outcome.state == "success"
+    assert outcome.child.run_id == run_id
+    assert outcome.child.logical_date == datetime.fromisoformat(run_id.removeprefix("manual__"))
+
+
+@pytest.mark.clause("R3")
+@pytest.mark.clause("T3")
+def test_a_run_made_of_a_date_with_an_offset_is_reset(airflow: Airflow) -> None:
+    date = "2031-01-02T03:04:05-05:00"
+    before = [Run(f"manual__{date}", logical_date=datetime.fromisoformat(date))]
+    outcome = airflow.parent(logical_date=date, reset_dag_run=True, before=before).run()
+
+    assert outcome.state == "success"
+    assert (outcome.child.run_id, outcome.child.clear_number) == (f"manual__{date}", 1)
+
+
+@pytest.mark.clause("R3")
+@pytest.mark.parametrize(
+    ("given", "run_id"),
+    [
+        ("2031-01-02T03:04:05", "manual__2031-01-02T03:04:05-05:00"),
+        ("2031-07-02", "manual__2031-07-02T00:00:00-04:00"),
+        ("2031-03-09T02:30:00", "manual__2031-03-09T03:30:00-04:00"),
+        (Code("datetime.datetime(2031, 1, 2, 3, 4, 5)"), "manual__2031-01-02T03:04:05-05:00"),
+        ("{{ ds }}", None),
+    ],
+    ids=["text", "day", "in the gap", "datetime", "ds"],
+)
+def test_a_naive_date_is_in_the_default_time_zone(airflow: Airflow, given: Any, run_id: str | None) -> None:
+    with airflow.default_timezone("America/New_York"):
+        outcome = airflow.parent(logical_date=given).run()
+
+    assert outcome.state == "success"
+    date = outcome.child.logical_date
+    assert date is not None
+    if run_id is None:
+        assert (date.minute, date.second) == (0, 0)
+        assert date.hour in (4, 5)
+    else:
+        assert outcome.child.run_id == run_id
+        assert date == datetime.fromisoformat(run_id.removeprefix("manual__"))
 
 
 @pytest.mark.clause("R3")

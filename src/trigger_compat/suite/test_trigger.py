@@ -47,6 +47,32 @@ def test_an_existing_run_makes_the_parent_skip(airflow: Airflow) -> None:
     assert (outcome.child.state, outcome.child.clear_number) == ("success", 0)
 
 
+@pytest.mark.clause("T2", aspect="date")
+@pytest.mark.parametrize("given", [{"trigger_run_id": "mine"}, {}], ids=["id and date", "date"])
+def test_a_run_that_only_shares_the_date_makes_the_parent_skip_and_is_not_misnamed(
+    airflow: Airflow, given: dict[str, Any]
+) -> None:
+    """Airflow 2 knows which run that is, the execution API of Airflow 3 does not say."""
+    before = [Run("nightly", logical_date=DAY)]
+    parent = airflow.parent(logical_date=DAY, skip_when_already_exists=True, before=before, **given)
+    outcome = parent.run()
+
+    assert outcome.state == "skipped"
+    assert outcome.child.run_id == "nightly"
+    assert outcome.xcoms.get("trigger_run_id") in (None, "nightly")
+    assert outcome.xcoms.get("_link_TriggerDagRunLink") in (None, "")
+    assert airflow.has_api or outcome.xcoms["trigger_run_id"] == "nightly"
+
+
+@pytest.mark.clause("T2")
+@pytest.mark.clause("T6")
+def test_a_new_run_of_a_date_does_not_skip_and_is_named(airflow: Airflow) -> None:
+    outcome = airflow.parent(logical_date=DAY, skip_when_already_exists=True).run()
+
+    assert outcome.state == "success"
+    assert outcome.xcoms["trigger_run_id"] == outcome.child.run_id == f"manual__{DAY.isoformat()}"
+
+
 @pytest.mark.clause("T2")
 def test_a_new_run_does_not_skip(airflow: Airflow) -> None:
     outcome = airflow.parent(trigger_run_id="mine", skip_when_already_exists=True).run()
@@ -111,6 +137,32 @@ def test_reset_waits_for_the_cleared_run(airflow: Airflow) -> None:
 
     assert outcome.state == "failed"
     assert outcome.xcoms["trigger_run_id"] == "mine"
+
+
+@pytest.mark.clause("T3")
+@pytest.mark.parametrize(
+    ("given", "dropped"),
+    [
+        ({"conf": {"a": 1}}, "conf"),
+        ({"note": "why"}, "note"),
+        ({"conf": {"a": 1}, "note": "why"}, "conf, note"),
+    ],
+    ids=["conf", "note", "both"],
+)
+def test_reset_says_what_it_drops(airflow: Airflow, given: dict[str, Any], dropped: str) -> None:
+    outcome = airflow.parent(trigger_run_id="mine", reset_dag_run=True, before=[Run("mine")], **given).run()
+
+    assert outcome.state == "success"
+    assert (outcome.child.clear_number, outcome.child.conf) == (1, {})
+    assert f"{dropped} of this task is dropped" in outcome.log
+
+
+@pytest.mark.clause("T3")
+def test_reset_of_no_run_drops_nothing(airflow: Airflow) -> None:
+    outcome = airflow.parent(trigger_run_id="mine", reset_dag_run=True, conf={"a": 1}).run()
+
+    assert outcome.child.conf == {"a": 1}
+    assert "dropped" not in outcome.log
 
 
 @pytest.mark.clause("T3")

@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Any, Final
 
 try:
-    from airflow.sdk import DAG
+    from airflow.sdk import DAG, BaseOperator, task
 except ImportError:  # Airflow 2
     from airflow import DAG
+    from airflow.decorators import task  # type: ignore[attr-defined, unused-ignore]
+    from airflow.models.baseoperator import BaseOperator
 
+from trigger_compat.suite.harness import subclasses
 
 PATHS = "trigger_compat.paths."
 
@@ -46,10 +49,17 @@ def prepare(modules: str) -> None:
         importlib.import_module(module)
 
 
+@task(task_id="rows")  # type: ignore[untyped-decorator, unused-ignore]
+def row(number: int) -> str:
+    return f"row {number}"
+
+
 def parent(case: Mapping[str, Any]) -> DAG:
     """Build the dag of a case."""
     module, _, name = case["OPERATOR"].partition(":")
     operator = getattr(importlib.import_module(module), name)
+    if case["SUBCLASS"]:
+        operator = getattr(subclasses, case["SUBCLASS"])(operator)
     kinds = ("execute", "success", "failure", "retry", "skipped")
     common: dict[str, Any] = {
         "task_id": "trigger",
@@ -63,11 +73,26 @@ def parent(case: Mapping[str, Any]) -> DAG:
         default_args=case["DEFAULT_ARGS"],
         render_template_as_native_obj=case["NATIVE"],
     )
-    with dag:
+
+    def trigger() -> None:
+        arguments = {**common, **case["KWARGS"]}
+        if case["ROWS"]:
+            arguments["conf"] = {"rows": row.expand(number=list(range(case["ROWS"])))}
         if case["EXPAND"]:
-            operator.partial(**common, **case["KWARGS"]).expand(**case["EXPAND"])
+            operator.partial(**arguments).expand(**case["EXPAND"])
         else:
-            operator(**common, **case["KWARGS"])
+            operator(**arguments)
+
+    with dag:
+        if case["ITERATIONS"]:
+            from airflow.sdk import task_group
+
+            body: Any = task_group(group_id="loop", prefix_group_id=False)(trigger)
+            body.loop(max_iterations=case["ITERATIONS"])
+        else:
+            trigger()
+        if case["SIBLING"]:
+            BaseOperator(task_id="sibling")
     return dag
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import sqlite3
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +75,9 @@ class Airflow2:
 
         report({"event": pack(asyncio.run(first_event()))})
 
-    def run_dag(self, dag_file: Path, files: Files) -> None:
+    def run_dag(self, dag_file: Path, files: Files, date: datetime | None) -> None:
         _log_to(files.log)
-        self._parse(dag_file).dags["parent"].test()
+        self._parse(dag_file).dags["parent"].test(**({"execution_date": date} if date else {}))
 
     def honours(self, feature: str) -> bool:
         return feature in ("dag.test", "fail_when_dag_is_paused")

@@ -17,9 +17,11 @@ import os
 import signal
 import threading
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from trigger_compat.suite.harness import database
 from trigger_compat.suite.harness.backend import AfterTrigger, Files
 from trigger_compat.suite.harness.process import Outage, Report, import_error, pack
 
@@ -136,13 +138,16 @@ class Airflow3:
         # By default the API's own log is drawn for a terminal; one traceback in colour takes seconds.
         plain = [structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
         structlog.configure(processors=plain)
+        what = TaskInstanceDTO.model_validate(task_instance, from_attributes=True)
+        with database.open_session() as session:  # the scheduler of 3.4 sends the map index that users know
+            what.map_index = database.coordinates(task_instance, session)[0]
         with files.log.open("a", buffering=1) as log:
             logger = structlog.wrap_logger(
                 structlog.PrintLogger(log),
                 processors=[structlog.processors.KeyValueRenderer(key_order=["event"])],
             )
             supervisor = supervising.ActivitySubprocess.start(
-                what=TaskInstanceDTO.model_validate(task_instance, from_attributes=True),
+                what=what,
                 dag_rel_path="parent.py",
                 bundle_info=BundleInfo(name="dags-folder", version=None),
                 client=self._client(task_instance.id, files.requests, after_trigger),
@@ -162,13 +167,13 @@ class Airflow3:
 
         report({"event": pack(asyncio.run(first_event()))})
 
-    def run_dag(self, dag_file: Path, files: Files) -> None:
+    def run_dag(self, dag_file: Path, files: Files, date: datetime | None) -> None:
         dag = self._parse(dag_file).dags["parent"]
         if not hasattr(dag, "test"):  # before 3.0.2 that of the SDK has none: `airflow dags test` does this
             from airflow.models.dag import DAG
 
             dag = DAG.from_sdk_dag(dag)  # noqa: AIR311 - the SDK has no other
-        dag.test()
+        dag.test(**({"logical_date": date} if date else {}))
 
     def honours(self, feature: str) -> bool:
         from airflow.sdk.execution_time import comms
@@ -185,6 +190,8 @@ class Airflow3:
             from airflow.sdk import DAG
 
             return hasattr(DAG, "test")  # from 3.0.2
+        if feature == "loop":
+            return importlib.util.find_spec("airflow.sdk.definitions.loop") is not None  # from 3.4
         return feature == "no logical date"
 
     def records(self) -> list[Any]:

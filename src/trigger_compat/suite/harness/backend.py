@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -52,11 +53,11 @@ class Backend(Protocol):
     def run_trigger(self, trigger: Any, report: Report) -> None:
         """Run the trigger until it fires; report the ``event`` payload."""
 
-    def run_dag(self, dag_file: Path, files: Files) -> None:
-        """``dag.test()`` of the parent."""
+    def run_dag(self, dag_file: Path, files: Files, date: datetime | None) -> None:
+        """``dag.test()`` of the parent, for this logical date or for now."""
 
     def honours(self, feature: str) -> bool:
-        """Whether this Airflow has ``store``, ``dag.test``, ``no logical date``, or honours that argument."""
+        """Whether this Airflow has ``store``, ``dag.test``, ``loop``, ``no logical date``, or honours it."""
 
     def records(self) -> list[Any]:
         """The values in the task state store."""

@@ -28,6 +28,12 @@ def open_session() -> Iterator[Any]:
         yield session
 
 
+TRIGGER = "trigger"
+"""The task under test; the dag may have others."""
+LOOP = "loop"
+"""The task group that the task under test is in, if it is in a loop."""
+
+
 def dag_run(session: Any, dag_id: str, run_id: str) -> Any:
     from airflow.models.dagrun import DagRun
     from sqlalchemy import select
@@ -42,16 +48,30 @@ def parent_run(session: Any) -> Any:
     return session.scalars(select(DagRun).where(DagRun.dag_id == "parent")).one()
 
 
-def task_instances(session: Any, map_index: int) -> list[Any]:
+def task_instances(session: Any, map_index: int, *, task_id: str = TRIGGER, iteration: int = 0) -> list[Any]:
+    """The task instances of a task, in a loop those of one iteration."""
     from airflow.models.taskinstance import TaskInstance
     from sqlalchemy import select
 
-    query = select(TaskInstance).where(TaskInstance.dag_id == "parent", TaskInstance.map_index == map_index)
-    return list(session.scalars(query))
+    query = select(TaskInstance).where(TaskInstance.dag_id == "parent", TaskInstance.task_id == task_id)
+    return [each for each in session.scalars(query) if coordinates(each, session) == (map_index, iteration)]
 
 
-def task_instance(session: Any, map_index: int) -> Any:
-    (found,) = task_instances(session, map_index)
+def coordinates(task_instance: Any, session: Any) -> tuple[int, int]:
+    """The map index of a task instance as users know it, and its iteration of a loop; loops came with 3.4."""
+    region_id = getattr(task_instance, "region_id", None)
+    if not getattr(region_id, "int", 0):
+        return task_instance.map_index, 0
+    from airflow.models.dynamic_region import DynamicRegion
+    from airflow.models.task_coordinates import get_public_map_index
+
+    region = session.get(DynamicRegion, region_id)
+    iteration = task_instance.region_index if region.node_id == LOOP else region.parent_region_index
+    return get_public_map_index(task_instance, session=session), iteration or 0
+
+
+def task_instance(session: Any, map_index: int, *, task_id: str = TRIGGER, iteration: int = 0) -> Any:
+    (found,) = task_instances(session, map_index, task_id=task_id, iteration=iteration)
     return found
 
 
@@ -61,12 +81,17 @@ def serialized_parent(session: Any) -> Any:
     return SerializedDagModel.get_dag("parent", session=session)
 
 
-def xcoms(backend: Backend, map_index: int) -> dict[str, Any]:
+def xcoms(backend: Backend, map_index: int, *, task_id: str = TRIGGER, iteration: int = 0) -> dict[str, Any]:
     from sqlalchemy import select
 
     model = backend.xcom_model()
     with open_session() as session:
-        rows = session.scalars(select(model).where(model.dag_id == "parent", model.map_index == map_index))
+        found = task_instances(session, map_index, task_id=task_id, iteration=iteration)
+        if hasattr(model, "task_instance_id"):  # 3.4+, where a map index may be one of many
+            mine = model.task_instance_id.in_([task_instance.id for task_instance in found])
+        else:
+            mine = (model.task_id == task_id) & (model.map_index == map_index)
+        rows = session.scalars(select(model).where(model.dag_id == "parent", mine))
         return {row.key: backend.xcom_value(row) for row in rows}
 
 

@@ -8,6 +8,7 @@ a real scheduler.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib
@@ -21,7 +22,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -152,11 +153,21 @@ class Airflow:
         default_args: Mapping[str, Any] | None = None,
         native: bool = False,
         conf_of_parent: Mapping[str, Any] | None = None,
+        subclass: str | None = None,
+        iterations: int = 0,
+        sibling: bool = False,
+        rows: int = 0,
+        started: datetime | None = None,
         **arguments: Any,
     ) -> Parent:
         """Store a dag with one parent task, and a run of it, in the database.
 
         :param before: child runs that exist already
+        :param subclass: a function of ``subclasses`` that makes one of the operator
+        :param iterations: of a loop that the parent is in; 0 for none
+        :param sibling: another task beside the parent
+        :param rows: of a mapped task above the parent, which is given its output as ``conf["rows"]``
+        :param started: when the run of the parent began
         :param expand: arguments to map the parent over
         :param native: ``render_template_as_native_obj`` of the dag
         :param conf_of_parent: conf of the parent's own dag run
@@ -168,24 +179,34 @@ class Airflow:
             arguments.pop(mapped, None)
         case = {
             "OPERATOR": self.operator,
+            "SUBCLASS": subclass,
             "KWARGS": arguments,
             "EXPAND": expand,
             "DEFAULT_ARGS": default_args or {},
             "NATIVE": native,
+            "ITERATIONS": iterations,
+            "SIBLING": sibling,
+            "ROWS": rows,
         }
-        source = "".join(f"{name} = {value!r}\n" for name, value in case.items())
-        (self.home / "case.py").write_text(CASE_IMPORTS + source)
         (self.home / "events.jsonl").write_text("")
-        self.backend.store(DAGS / "parent.py")
+        parent = Parent(self, case, conf_of_parent or {})
+        parent.store()
         with database.open_session() as session:
             for run in before:
                 self.add_run(run, session)
-            now = datetime.now(timezone.utc)
-            self.backend.create_run(
-                "parent", RUN_ID, conf=conf_of_parent or {}, logical_date=now, session=session
-            )
-            database.parent_run(session).state = "running"
-        return Parent(self)
+        parent.create_run(started)
+        for index in range(rows):
+            assert parent.start(task_id="rows", map_index=index).finish_with(None).state == "success"
+        return parent
+
+    @contextlib.contextmanager
+    def default_timezone(self, name: str) -> Iterator[None]:
+        """Set ``[core] default_timezone``, which Airflow reads when it starts."""
+        _set_timezone(name)
+        try:
+            yield
+        finally:
+            _set_timezone("UTC")
 
     @functools.cached_property
     def operator_class(self) -> Any:
@@ -211,15 +232,21 @@ class Airflow:
         self.backend.create_run(run.dag_id, run.run_id, conf={}, logical_date=date, session=session)
         database.dag_run(session, run.dag_id, run.run_id).state = run.state
 
-    def test_dag(self, during: Callable[[Try], None] | None = None, **arguments: Any) -> Outcome:
-        """``dag.test()`` of a parent with these arguments."""
+    def test_dag(
+        self, during: Callable[[Try], None] | None = None, *, date: datetime | None = None, **arguments: Any
+    ) -> Outcome:
+        """``dag.test()`` of a parent with these arguments.
+
+        :param date: the logical date of the test; runs of earlier tests are kept, and none is if it is left
+            out
+        """
         parent = self.parent(**arguments)
         with database.open_session() as session:
-            session.delete(database.parent_run(session))
+            session.delete(database.dag_run(session, "parent", RUN_ID))
         files = self.files()
-        return Try(parent, lambda _: self.backend.run_dag(DAGS / "parent.py", files), files).finish_with(
-            during
-        )
+        return Try(
+            parent, lambda _: self.backend.run_dag(DAGS / "parent.py", files, date), files
+        ).finish_with(during)
 
     def files(self) -> Files:
         self._tries += 1
@@ -300,35 +327,80 @@ class Airflow:
 class Parent:
     """A parent task (all its mapped task instances, if it is mapped) and what a scheduler does with it."""
 
-    def __init__(self, airflow: Airflow) -> None:
+    def __init__(self, airflow: Airflow, case: Mapping[str, Any], conf: Mapping[str, Any]) -> None:
         self.airflow = airflow
+        self._case = dict(case)
+        self._conf = conf
 
-    def run(self, during: Callable[[Try], None] | None = None, *, map_index: int = -1) -> Outcome:
+    def store(self) -> None:
+        """Write the dag file, and store what it says."""
+        source = "".join(f"{name} = {value!r}\n" for name, value in self._case.items())
+        (self.airflow.home / "case.py").write_text(CASE_IMPORTS + source)
+        self.airflow.backend.store(DAGS / "parent.py")
+
+    def edit(self, **arguments: Any) -> None:
+        """Give the operator other arguments, as an author does who edits the dag file."""
+        self._case["KWARGS"] = {**self._case["KWARGS"], **arguments}
+        self.store()
+
+    def create_run(self, started: datetime | None = None) -> None:
+        """Create the run of the parent, and start it."""
+        with database.open_session() as session:
+            now = datetime.now(timezone.utc)
+            self.airflow.backend.create_run(
+                "parent", RUN_ID, conf=self._conf, logical_date=now, session=session
+            )
+            run = database.dag_run(session, "parent", RUN_ID)
+            run.state = "running"
+            run.start_date = started or run.start_date
+
+    def create_run_again(self) -> None:
+        """Delete the run of the parent, and create another one with the same run id."""
+        with database.open_session() as session:
+            session.delete(database.parent_run(session))
+        self.create_run()
+
+    def run(
+        self, during: Callable[[Try], None] | None = None, *, map_index: int = -1, iteration: int = 0
+    ) -> Outcome:
         """Run the next try to its end; ``during`` acts meanwhile."""
-        return self.start(map_index=map_index).finish_with(during)
+        return self.start(map_index=map_index, iteration=iteration).finish_with(during)
 
-    def crash_at_trigger(self, *, map_index: int = -1) -> Outcome:
+    def pass_gate(self, iteration: int) -> None:
+        """Let the loop go on to its next iteration."""
+        gate = self.start(task_id=f"__{database.LOOP}_gate", iteration=iteration).finish_with(None)
+        assert gate.state == "success", f"the gate of iteration {iteration} is {gate.state}\n{gate.log}"
+
+    def crash_at_trigger(self, *, map_index: int = -1, iteration: int = 0) -> Outcome:
         """Lose the machine when the child has been created and the task does not know it yet."""
-        running = self.start(map_index=map_index, after_trigger="freeze")
+        running = self.start(map_index=map_index, iteration=iteration, after_trigger="freeze")
         running.child()
         running.kill_host()
         return running.outcome()
 
-    def crash_while_waiting(self, *, map_index: int = -1) -> Outcome:
+    def crash_while_waiting(self, *, map_index: int = -1, iteration: int = 0) -> Outcome:
         """Lose the machine in the middle of the wait."""
-        running = self.start(map_index=map_index)
+        running = self.start(map_index=map_index, iteration=iteration)
         running.child()
         running.looked()
         running.kill_host()
         return running.outcome()
 
-    def start(self, *, map_index: int = -1, after_trigger: AfterTrigger = "go on") -> Try:
+    def start(
+        self,
+        *,
+        map_index: int = -1,
+        after_trigger: AfterTrigger = "go on",
+        task_id: str = database.TRIGGER,
+        iteration: int = 0,
+    ) -> Try:
         """Schedule and start the next try."""
+        which: dict[str, Any] = {"map_index": map_index, "task_id": task_id, "iteration": iteration}
         with database.open_session() as session:
-            if self._state(map_index) != "scheduled":  # a resumed deferral already is
+            if self._state(**which) != "scheduled":  # a resumed deferral already is
                 self._schedule(session)
         with database.open_session() as session:
-            task_instance = database.task_instance(session, map_index)
+            task_instance = database.task_instance(session, **which)
             if database.plain(task_instance.state) != "scheduled":
                 raise HarnessError(
                     f"the scheduler does not start the parent: it is {database.plain(task_instance.state)}"
@@ -336,7 +408,7 @@ class Parent:
             task_instance.state = "queued"
             task_instance.queued_dttm = datetime.now(timezone.utc)
         with database.open_session() as session:
-            task_instance = database.task_instance(session, map_index)
+            task_instance = database.task_instance(session, **which)
             session.expunge_all()
         files = self.airflow.files()
         Path(os.environ["HARNESS_EVENTS"]).write_text("")
@@ -345,16 +417,19 @@ class Parent:
         def run(report: Report) -> None:
             backend.run_task(task_instance, files, report, after_trigger=after_trigger)
 
-        return Try(self, run, files, map_index=map_index)
+        return Try(self, run, files, **which)
 
-    def retry(self, during: Callable[[Try], None] | None = None, *, map_index: int = -1) -> Outcome:
+    def retry(
+        self, during: Callable[[Try], None] | None = None, *, map_index: int = -1, iteration: int = 0
+    ) -> Outcome:
         """What the scheduler does next: notice a task that died, and run the next try."""
-        if self._state(map_index) == "running":
-            self.heal(map_index=map_index)
-        assert self._state(map_index) == "up_for_retry", (
-            f"no retry is due: the parent is {self._state(map_index)}"
+        which: dict[str, Any] = {"map_index": map_index, "iteration": iteration}
+        if self._state(**which) == "running":
+            self.heal(**which)
+        assert self._state(**which) == "up_for_retry", (
+            f"no retry is due: the parent is {self._state(**which)}"
         )
-        return self.run(during, map_index=map_index)
+        return self.run(during, **which)
 
     def resume(
         self,
@@ -362,9 +437,12 @@ class Parent:
         *,
         alter: Callable[[Any], Any] = lambda payload: payload,
         limit: float = LIMIT,
+        at_once: bool = True,
     ) -> Outcome:
         """Run the real trigger of the deferred parent until it fires, then the rest of the try.
 
+        :param at_once: do not wait for the moment from which this package's trigger may fire (D5), which is
+            about the executor, and there is none here
         :param during: acts while the trigger runs
         :param alter: changes the event of the trigger on its way
         :param limit: seconds within which the trigger must fire
@@ -377,6 +455,8 @@ class Parent:
             row = session.get(Trigger, trigger_id)
             module, _, name = row.classpath.rpartition(".")
             trigger = getattr(importlib.import_module(module), name)(**row.kwargs)
+            if at_once and hasattr(trigger, "hold"):
+                trigger.hold = 0.0
         process = self.airflow.fork(lambda report: self.airflow.backend.run_trigger(trigger, report))
         if during:
             during()
@@ -386,25 +466,47 @@ class Parent:
             Trigger.submit_event(trigger_id, TriggerEvent(payload), session=session)
         return self.run()
 
-    def heal(self, *, map_index: int = -1) -> None:
+    def heal(self, *, map_index: int = -1, iteration: int = 0) -> None:
         """What the scheduler does when the process of a running task is gone."""
         with database.open_session() as session:
-            task_instance = database.task_instance(session, map_index)
+            task_instance = database.task_instance(session, map_index, iteration=iteration)
             task_instance.task = database.serialized_parent(session).get_task(task_instance.task_id)
             task_instance.handle_failure(error="the task process is gone", session=session)
 
-    def clear(self) -> None:
-        """Clear the parent, as a user does."""
+    def clear(self, task_id: str = database.TRIGGER, *, finish_run: bool = False) -> None:
+        """Clear the parent, or another task of its dag, as a user does.
+
+        :param finish_run: its run has ended before
+        """
         from airflow.models.taskinstance import clear_task_instances
 
+        if finish_run:
+            with database.open_session() as session:
+                database.parent_run(session).state = "success"
         with database.open_session() as session:
-            clear_task_instances([database.task_instance(session, -1)], session)
+            clear_task_instances([database.task_instance(session, -1, task_id=task_id)], session)
         with database.open_session() as session:
             database.parent_run(session).state = "running"
 
-    def _state(self, map_index: int) -> str | None:
+    def clear_gate(self, iteration: int) -> None:
+        """Clear the gate of an iteration of a loop, and so what came after it, as a user does."""
+        from airflow.models import taskinstance
+
         with database.open_session() as session:
-            found = database.task_instances(session, map_index)
+            gate = database.task_instance(session, -1, task_id=f"__{database.LOOP}_gate", iteration=iteration)
+            clear: Any = getattr(taskinstance, "clear_loop_task_instances")  # noqa: B009 - from 3.4
+            clear([gate], session=session)
+        with database.open_session() as session:
+            database.parent_run(session).state = "running"
+
+    def finish_sibling(self) -> None:
+        """Let the task beside the parent succeed."""
+        with database.open_session() as session:
+            database.task_instance(session, -1, task_id="sibling").state = "success"
+
+    def _state(self, map_index: int, task_id: str = database.TRIGGER, iteration: int = 0) -> str | None:
+        with database.open_session() as session:
+            found = database.task_instances(session, map_index, task_id=task_id, iteration=iteration)
             return database.plain(found[0].state) if found else None
 
     def _schedule(self, session: Any) -> None:
@@ -418,12 +520,19 @@ class Try:
     """One try of the parent while it runs. Every wait is bounded, and ends when the try does."""
 
     def __init__(
-        self, parent: Parent, start: Callable[[Report], None], files: Files, *, map_index: int = -1
+        self,
+        parent: Parent,
+        start: Callable[[Report], None],
+        files: Files,
+        *,
+        map_index: int = -1,
+        task_id: str = database.TRIGGER,
+        iteration: int = 0,
     ) -> None:
         self.parent = parent
         self.airflow: Airflow = parent.airflow
         self._files = files
-        self._map_index = map_index
+        self._which: dict[str, Any] = {"map_index": map_index, "task_id": task_id, "iteration": iteration}
         self._known = {run.run_id for run in self.airflow.active()}
         self._process = self.airflow.fork(start)
 
@@ -437,8 +546,8 @@ class Try:
 
     def xcom(self, key: str) -> Any:
         """Wait until the parent has pushed this XCom and return it."""
-        self.until(lambda: key in database.xcoms(self.airflow.backend, self._map_index), f"XCom {key!r}")
-        return database.xcoms(self.airflow.backend, self._map_index)[key]
+        self.until(lambda: key in database.xcoms(self.airflow.backend, **self._which), f"XCom {key!r}")
+        return database.xcoms(self.airflow.backend, **self._which)[key]
 
     def looked(self) -> None:
         """Wait until the parent has looked at its child: a call to the API; on Airflow 2, a log line."""
@@ -493,7 +602,7 @@ class Try:
         with database.open_session() as session:
             from airflow.models.trigger import Trigger
 
-            task_instance = database.task_instance(session, self._map_index)
+            task_instance = database.task_instance(session, **self._which)
             trigger = session.get(Trigger, task_instance.trigger_id) if task_instance.trigger_id else None
             return Outcome(
                 state=database.plain(task_instance.state),
@@ -510,7 +619,7 @@ class Try:
                     for event in events
                     if "listener" in event
                 ),
-                xcoms=database.xcoms(self.airflow.backend, self._map_index),
+                xcoms=database.xcoms(self.airflow.backend, **self._which),
                 children=self.airflow.children(),
                 trigger=dict(trigger.kwargs) if trigger else None,
                 requests=tuple(self._files.requests.read_text().splitlines()),
@@ -525,7 +634,7 @@ class Try:
         return any("/dag-runs/" in request and request.endswith("/state") for request in requests)
 
     def _describe(self) -> str:
-        state = self.parent._state(self._map_index)
+        state = self.parent._state(**self._which)
         return f"parent: {state}; children: {self.airflow.children()}; end of the log:\n{self._log()[-4000:]}"
 
 
@@ -544,6 +653,18 @@ def kill_task(running: Try) -> None:
     running.child()
     running.looked()
     running.kill_task()
+
+
+def _set_timezone(name: str) -> None:
+    """Do again what Airflow does when it starts, wherever it keeps the time zone."""
+    import pendulum
+    from airflow import settings
+
+    if hasattr(settings, "TIMEZONE"):
+        settings.TIMEZONE = pendulum.timezone(name)
+    for home in ("airflow.sdk.timezone", "airflow._shared.timezones.timezone"):  # they keep it from 3.2 on
+        with contextlib.suppress(ImportError, AttributeError):
+            importlib.import_module(home).initialize(name)
 
 
 def _backend() -> Backend:

@@ -1,0 +1,35 @@
+"""What authors make of a trigger: subclasses that wrap ``super().execute()`` (clause C7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+try:
+    from airflow.sdk.exceptions import AirflowException
+except ImportError:  # until 3.1
+    from airflow.exceptions import AirflowException
+
+
+def lenient(operator: Any) -> Any:
+    """A trigger that goes on when the child fails."""
+
+    class Lenient(operator):  # type: ignore[misc]
+        def execute(self, context: Any) -> str:
+            try:
+                super().execute(context)
+            except AirflowException as error:
+                return f"went on after {type(error).__name__}"
+            return f"went on after {self.trigger_run_id}"
+
+    return Lenient
+
+
+def setting(operator: Any) -> Any:
+    """A trigger that chooses its arguments at run time, and does nothing else."""
+
+    class Setting(operator):  # type: ignore[misc]
+        def execute(self, context: Any) -> Any:
+            self.conf = {"chosen": context["ti"].task_id}
+            return super().execute(context)
+
+    return Setting
