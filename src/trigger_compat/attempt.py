@@ -284,6 +284,7 @@ def goes_on(operator: TriggerDagRunOperator, context: Context, event: tuple[str,
     run_ids = payload.get("run_ids") or []
     run_id = run_ids[0] if len(run_ids) == 1 else None
     operator.trigger_run_id = operator.triggered_run_id = run_id
+    operator.trigger_dag_id = payload.get("dag_id") or operator.trigger_dag_id
     child = TriggerRequest(
         dag_id=operator.trigger_dag_id,
         run_id=run_id or "",
@@ -376,16 +377,12 @@ def _parent(operator: TriggerDagRunOperator, ti: Any, context: Context) -> Paren
 
 def _is_wrapped(operator: TriggerDagRunOperator, context: Context) -> bool:
     """Say whether an author's code runs around ``execute``: a subclass, or a task that calls an operator."""
+    from trigger_compat.operator import TriggerDagRunOperator as Own
+
     classes = type(operator).__mro__
-    overridden = any("execute" in vars(each) for each in classes[: classes.index(_own_class())])
+    overridden = any("execute" in vars(each) for each in classes[: classes.index(Own)])
     task = getattr(task_instance(context), "task", None)
     return overridden or (task is not None and task is not operator)
-
-
-def _own_class() -> type:
-    from trigger_compat.operator import TriggerDagRunOperator
-
-    return TriggerDagRunOperator
 
 
 def _honour_arguments(operator: TriggerDagRunOperator, log: events.Log) -> None:
@@ -414,7 +411,8 @@ def _exists(child: TriggerRequest) -> ChildRunExists:
 
 
 def _name(operator: TriggerDagRunOperator, child: TriggerRequest) -> None:
-    """Make the run id known to listeners, which read it from the task (T6)."""
+    """Make the child known to listeners and the link, which read it from the task (T6)."""
+    operator.trigger_dag_id = child.dag_id  # another one, if an earlier try's template gave another (X16)
     operator.trigger_run_id = child.run_id
     if child.owns_run:
         operator.generated_run_id = child.run_id

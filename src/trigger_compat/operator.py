@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from trigger_compat import dispatch, upstream, values
+from trigger_compat import dispatch, values
 from trigger_compat._airflow import (
     NOT_GIVEN,
     NOTSET,
@@ -16,6 +16,7 @@ from trigger_compat._airflow import (
     ArgNotSet,
     BaseOperator,
     ResumableJobMixin,
+    take_for_upstreams,
 )
 from trigger_compat._airflow import conf as airflow_conf
 from trigger_compat.links import TriggerDagRunLink
@@ -233,4 +234,4 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
         self._attempt.settled()
 
 
-upstream.take_for_upstreams(TriggerDagRunOperator)
+take_for_upstreams(TriggerDagRunOperator)

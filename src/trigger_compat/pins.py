@@ -33,7 +33,8 @@ JUST_NOW: Final = timedelta(minutes=1)
 
 _NAMES_TRY: Final = r"try_number"
 _NAMES_TIME: Final = (
-    r"\b(?:now|utcnow|today|time|time_ns|uuid\d?|random|choice|token_hex|job_id|hostname|pid)\b"
+    r"\b(?:now|utcnow|today|time|time_ns|uuid[14]|random|randint|choice|token_hex|token_urlsafe)\s*\("
+    r"|\b(?:ti|task_instance)\.(?:id|start_date|hostname|pid|job_id)\b"
 )
 
 

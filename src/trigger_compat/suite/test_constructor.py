@@ -199,8 +199,9 @@ def test_nothing_of_the_operator_is_serialised_with_an_address(
 
 @pytest.mark.clause("C7")
 @pytest.mark.parametrize("state", ["success", "failed"])
-def test_a_subclass_goes_on_after_the_wait(airflow: Airflow, state: str) -> None:
-    outcome = airflow.parent(subclass="lenient", wait_for_completion=True).run(finish(state))
+@pytest.mark.parametrize("around", ["lenient", "inside"])
+def test_code_around_a_trigger_goes_on_after_the_wait(airflow: Airflow, around: str, state: str) -> None:
+    outcome = airflow.parent(subclass=around, wait_for_completion=True).run(finish(state))
 
     assert outcome.state == "success"
     assert outcome.child.state == state

@@ -540,9 +540,13 @@ def test_an_identity_that_renders_anew_is_gone_back_to(
     first = crash(parent)
     second = parent.retry(finish_once_waited_for(airflow, "success"))
 
+    child = first.child
     assert second.state == "success"
-    assert second.child.run_id == first.child.run_id
-    assert second.xcoms["trigger_run_id"] == first.child.run_id
+    assert second.child.run_id == child.run_id
+    assert second.xcoms["trigger_run_id"] == child.run_id
+    if airflow.has_api:
+        link = second.xcoms["_link_TriggerDagRunLink"]
+        assert link.endswith(f"/dags/{child.dag_id}/runs/{child.run_id}")
 
 
 @pytest.mark.clause("X16")

@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 try:
+    from airflow.sdk import BaseOperator
+except ImportError:  # Airflow 2
+    from airflow.models.baseoperator import BaseOperator
+
+try:
     from airflow.sdk.exceptions import AirflowException
 except ImportError:  # until 3.1
     from airflow.exceptions import AirflowException
@@ -33,3 +38,23 @@ def setting(operator: Any) -> Any:
             return super().execute(context)
 
     return Setting
+
+
+def inside(operator: Any) -> Any:
+    """A task of another class that calls a trigger, and goes on whatever becomes of it."""
+
+    class Inside(BaseOperator):  # type: ignore[misc, unused-ignore]
+        def __init__(self, *, task_id: str, retries: int, retry_delay: Any, **arguments: Any) -> None:
+            callbacks = {name: arguments.pop(name) for name in list(arguments) if name.startswith("on_")}
+            super().__init__(task_id=task_id, retries=retries, retry_delay=retry_delay, **callbacks)
+            self.arguments = arguments
+
+        def execute(self, context: Any) -> str:
+            trigger = operator(task_id="inner", **self.arguments)
+            try:
+                trigger.execute(context)
+            except AirflowException as error:
+                return f"went on after {type(error).__name__}"
+            return f"went on after {trigger.trigger_run_id}"
+
+    return Inside

@@ -1,0 +1,83 @@
+"""Which identities of an author's are taken to change from try to try (clause X16)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from trigger_compat import TriggerDagRunOperator, pins
+
+NOW = datetime.now(timezone.utc)
+
+
+def given(**arguments: Any) -> TriggerDagRunOperator:
+    """An operator with these arguments, as if they had been rendered to themselves."""
+    operator = TriggerDagRunOperator(task_id="t", **{"trigger_dag_id": "child", **arguments})
+    operator.unrendered = {name: arguments.get(name) for name in pins.FIELDS}
+    return operator
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "x-{{ macros.time.time() }}",
+        "x-{{ macros.uuid.uuid4() }}",
+        "{{ macros.datetime.now().strftime('%H%M') }}",
+        "{{ macros.random() }}",
+        "{{ ti.start_date }}",
+        "{{ task_instance.id }}",
+    ],
+)
+def test_what_names_the_time_may_move(template: str) -> None:
+    assert pins.moving(given(trigger_run_id=template)) == ["trigger_run_id"]
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "fixed",
+        "time()",
+        "{{ run_id }}-{{ ti.try_number }}",
+        "{{ dag_run.conf['time'] }}",
+        "{{ dag_run.conf['random'] }}-{{ ds }}",
+        "{{ dag_run.start_date }}",
+        None,
+    ],
+)
+def test_what_a_run_has_does_not(template: str | None) -> None:
+    assert pins.moving(given(trigger_run_id=template)) == []
+
+
+@pytest.mark.parametrize(
+    ("date", "anew"),
+    [
+        (NOW, True),
+        (NOW - timedelta(seconds=20), True),
+        (NOW.isoformat(), True),
+        (NOW - timedelta(hours=1), False),
+        (NOW + timedelta(days=1), False),
+        ("2026-01-31", False),
+        ("no date", False),
+        (None, False),
+    ],
+)
+def test_a_date_of_just_now_is_made_anew(date: Any, anew: bool) -> None:
+    assert pins.date_is_made_anew(given(logical_date=date)) is anew
+
+
+def test_a_template_is_made_anew_only_if_it_names_the_time() -> None:
+    """``{{ ts }}`` of a run that has just begun is the present too, and stays."""
+    operator = given(logical_date=NOW.isoformat())
+    operator.unrendered = {"logical_date": "{{ ts }}"}
+    assert not pins.date_is_made_anew(operator)
+    operator.unrendered = {"logical_date": "{{ macros.datetime.utcnow() }}"}
+    assert pins.date_is_made_anew(operator)
+    assert pins.moving(operator) == []
+
+
+def test_a_date_that_is_rounded_from_now_may_move() -> None:
+    operator = given(logical_date=NOW - timedelta(hours=3))
+    operator.unrendered = {"logical_date": "{{ macros.datetime.now().date() }}"}
+    assert pins.moving(operator) == ["logical_date"]
