@@ -18,6 +18,7 @@ class Diagnosis:
 
     :param capabilities: what this Airflow honours, each with what happens where it does not.
     :param deviations: id and reason of what the path cannot keep here.
+    :param durable_deferral_path: the path of a durable deferral, which is another one on 3.3+.
     :param deferral_deviations: the same of the path that a deferral takes, where that is another one.
     """
 
@@ -27,6 +28,7 @@ class Diagnosis:
     path: str
     why: str
     deferral_path: str
+    durable_deferral_path: str
     capabilities: Mapping[str, str]
     deviations: Mapping[str, str]
     deferral_deviations: Mapping[str, str]
@@ -46,7 +48,7 @@ def examine() -> Diagnosis:
             "no Airflow is installed here; pip install 'apache-airflow>=2.11'"
         ) from error
     path, why = dispatch.choose(None, defers=False)
-    deferral = dispatch.choose(None, defers=True)[0]
+    deferral, durable_deferral = (dispatch.choose(None, defers=runner)[0] for runner in (True, False))
     known = matrix.load()
     here = dispatch.text(release)
     deferred = known.deviations_of(deferral, here) if deferral != path else ()
@@ -57,6 +59,7 @@ def examine() -> Diagnosis:
         path=path,
         why=why,
         deferral_path=deferral,
+        durable_deferral_path=durable_deferral,
         capabilities=dict(_capabilities()),
         deviations={each.id: each.reason for each in known.deviations_of(path, here)},
         deferral_deviations={each.id: each.reason for each in deferred},
@@ -85,7 +88,7 @@ def as_table(found: Diagnosis) -> str:
         f"trigger-compat  {found.trigger_compat}",
         f"Airflow         {found.airflow} ({found.in_matrix})",
         f"path            {found.path}: {found.why}",
-        f"deferral        {found.deferral_path}",
+        f"deferral        {found.deferral_path}, durable: {found.durable_deferral_path}",
         "",
         *(f"{name:<24}  {what}" for name, what in found.capabilities.items()),
         "",
@@ -112,7 +115,7 @@ def as_markdown(found: Diagnosis) -> str:
         f"| trigger-compat | {found.trigger_compat} |",
         f"| Airflow | {found.airflow} ({found.in_matrix}) |",
         f"| path | `{found.path}`: {found.why} |",
-        f"| deferral | `{found.deferral_path}` |",
+        f"| deferral | `{found.deferral_path}`, durable: `{found.durable_deferral_path}` |",
         *(f"| `{name}` | {what} |" for name, what in found.capabilities.items()),
         *(f"| deviation `{name}` | {reason} |" for name, reason in found.deviations.items()),
         *(f"| when it defers, `{name}` | {reason} |" for name, reason in found.deferral_deviations.items()),

@@ -159,13 +159,14 @@ def test_the_run_id_on_the_page_is_the_one_that_is_computed() -> None:
         re.escape("<parent dag>"): "dag",
         re.escape("<task>"): "task",
         "[" + re.escape(".<map index>") + "]": r"\.7",
+        "[" + re.escape(".loop<iteration>") + "]": r"\.loop3",
         re.escape("<epoch>"): "2",
         re.escape("<generation>"): "1",
         re.escape("<20 hexadecimal digits>"): "[0-9a-f]{20}",
     }.items():
         assert words in form
         form = form.replace(words, pattern)
-    parent = contract.Parent(dag_id="dag", run_id="run", task_id="task", map_index=7, epoch=2)
+    parent = contract.Parent(dag_id="dag", run_id="run", task_id="task", map_index=7, loop_index=3, epoch=2)
 
     assert re.fullmatch(form, contract.durable_run_id(parent, "child", 1))
 
