@@ -9,7 +9,10 @@ import pytest
 
 from trigger_compat import TriggerDagRunOperator, pins
 
-NOW = datetime.now(timezone.utc)
+
+def ago(seconds: float) -> datetime:
+    """A moment before the present one."""
+    return datetime.now(timezone.utc) - timedelta(seconds=seconds)
 
 
 def given(**arguments: Any) -> TriggerDagRunOperator:
@@ -50,26 +53,23 @@ def test_what_a_run_has_does_not(template: str | None) -> None:
     assert pins.moving(given(trigger_run_id=template)) == []
 
 
-@pytest.mark.parametrize(
-    ("date", "anew"),
-    [
-        (NOW, True),
-        (NOW - timedelta(seconds=20), True),
-        (NOW.isoformat(), True),
-        (NOW - timedelta(hours=1), False),
-        (NOW + timedelta(days=1), False),
-        ("2026-01-31", False),
-        ("no date", False),
-        (None, False),
-    ],
-)
-def test_a_date_of_just_now_is_made_anew(date: Any, anew: bool) -> None:
-    assert pins.date_is_made_anew(given(logical_date=date)) is anew
+@pytest.mark.parametrize(("seconds", "anew"), [(0, True), (20, True), (3600, False), (-86400, False)])
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_date_of_just_now_is_made_anew(*, seconds: float, anew: bool, as_text: bool) -> None:
+    date = ago(seconds)
+    operator = given(logical_date=date.isoformat() if as_text else date)
+
+    assert pins.date_is_made_anew(operator) is anew
+
+
+@pytest.mark.parametrize("date", ["2026-01-31", "no date", None])
+def test_any_other_date_is_not(date: str | None) -> None:
+    assert not pins.date_is_made_anew(given(logical_date=date))
 
 
 def test_a_template_is_made_anew_only_if_it_names_the_time() -> None:
     """``{{ ts }}`` of a run that has just begun is the present too, and stays."""
-    operator = given(logical_date=NOW.isoformat())
+    operator = given(logical_date=ago(0).isoformat())
     operator.unrendered = {"logical_date": "{{ ts }}"}
     assert not pins.date_is_made_anew(operator)
     operator.unrendered = {"logical_date": "{{ macros.datetime.utcnow() }}"}
@@ -78,6 +78,6 @@ def test_a_template_is_made_anew_only_if_it_names_the_time() -> None:
 
 
 def test_a_date_that_is_rounded_from_now_may_move() -> None:
-    operator = given(logical_date=NOW - timedelta(hours=3))
+    operator = given(logical_date=ago(3 * 3600))
     operator.unrendered = {"logical_date": "{{ macros.datetime.now().date() }}"}
     assert pins.moving(operator) == ["logical_date"]
