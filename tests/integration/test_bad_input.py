@@ -81,16 +81,29 @@ NEARLY = st.text(string.ascii_letters + string.digits + "_.~:+-/ ", max_size=12)
 LONG = st.integers(240, 260).map(lambda length: "x" * length)
 IDS: st.SearchStrategy[Any] = st.one_of(TRICKS, NEARLY, LONG, st.text(max_size=8), st.binary(max_size=4))
 
+# What every channel of every Airflow carries.
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+INTEGERS = st.integers(-(2**63), 2**64 - 1)
 JSON = st.recursive(
-    st.one_of(
-        st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text()
-    ),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(), inner, max_size=3)),
+    st.one_of(st.none(), st.booleans(), INTEGERS, st.floats(allow_nan=False, allow_infinity=False), TEXT),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXT, inner, max_size=3)),
     max_leaves=6,
 )
-OBJECTS = st.dictionaries(st.text(), JSON, max_size=3)
+OBJECTS = st.dictionaries(TEXT, JSON, max_size=3)
 NO_JSON = st.sampled_from(
-    [object(), b"bytes", {1, 2}, datetime.now, float("nan"), math.inf, 1j, SECRET.encode()]
+    [
+        object(),
+        b"bytes",
+        {1, 2},
+        datetime.now,
+        float("nan"),
+        math.inf,
+        1j,
+        SECRET.encode(),
+        2**64,
+        "\ud800",
+        "a\0b",
+    ]
 )
 
 
