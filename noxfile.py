@@ -471,8 +471,9 @@ def _run_stack(session: nox.Session, *command: str) -> None:
 
 def _seal(session: nox.Session) -> None:
     """Keep out of a session what is meant for nox itself, or for another Airflow."""
+    unwanted = {"PYTHONPATH", "PYTEST_ADDOPTS", "PYTHONDONTWRITEBYTECODE"}
     for name in os.environ:
-        if name in {"PYTHONPATH", "PYTEST_ADDOPTS"} or name.startswith(("AIRFLOW_", "TRIGGER_COMPAT_")):
+        if name in unwanted or name.startswith(("AIRFLOW_", "TRIGGER_COMPAT_")):
             session.env[name] = None
 
 

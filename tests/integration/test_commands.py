@@ -89,7 +89,6 @@ class Home:
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "NO_COLOR": "1",
             "COLUMNS": "200",
-            "PYTHONDONTWRITEBYTECODE": "1",
         }
 
     def run(self, *arguments: str, codes: Sequence[int] = (0,)) -> str:
