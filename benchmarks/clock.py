@@ -37,7 +37,7 @@ class Clock:
 
 def install() -> None:
     """Put the clock in place of the real one."""
-    from trigger_compat import wait
+    from trigger_compat.task import wait
 
     clock = Clock(float(os.environ[CHILD_SECONDS_VARIABLE]), Path(os.environ[NOTICED_VARIABLE]))
     defaults: Any = wait.wait_for.__kwdefaults__

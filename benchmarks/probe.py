@@ -151,15 +151,16 @@ def _leave(*_: Any, **__: Any) -> None:
 
 
 def _ours(operator: Any, context: Mapping[str, Any]) -> Callable[[], None]:
-    from trigger_compat import attempt, dispatch
+    from trigger_compat import dispatch, paths
+    from trigger_compat.task.attempt import Attempt
 
     operator.durable = True  # the identity that costs most: computed, hashed
-    dispatch.load(dispatch.default_path(dispatch.release())).submit = _leave  # type: ignore[method-assign, assignment]
+    paths.load(dispatch.default_path(dispatch.release())).submit = _leave  # type: ignore[method-assign, assignment]
 
     def run() -> None:
         operator.trigger_run_id = None
         try:
-            attempt.Attempt.begin(operator, context).submit()
+            Attempt.begin(operator, context).submit()
         except _LeftError:
             return
         raise AssertionError("nothing was sent")

@@ -1,6 +1,6 @@
 """The load of many waiting parents on the API server: a model, and a simulation that checks it.
 
-The simulation runs the product's own schedule of looks (``wait.next_look``) for every parent, event by event,
+The simulation runs the product's own schedule of looks (``wait.next_poll``) for every parent, event by event,
 in front of one queue. The model knows only rates. ``docs/scale.md`` explains both.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from trigger_compat.wait import FIRST_GAP, next_look
+from trigger_compat.task.wait import FIRST_GAP, next_poll
 
 POKE: Final = 60.0
 HEARTBEAT: Final = 5.0
@@ -32,7 +32,7 @@ def plain(elapsed: float, poke: float) -> float:
     return (math.floor(elapsed / poke + 1e-9) + 1) * poke
 
 
-EARLY: Final[Schedule] = next_look
+EARLY: Final[Schedule] = next_poll
 MODES: Final[dict[str, Schedule]] = {"early looks": EARLY, "plain polling": plain}
 """Early looks: an own wait, by the paths accessor and airflow2 and of every durable retry."""
 

@@ -1,7 +1,7 @@
 """Trigger a dag run and wait for it: the same behaviour, crash-safe, on every supported Airflow.
 
-The public names below are imported when they are first used, so that ``import trigger_compat``
-imports no Airflow: the provider entry point is read while Airflow itself is still initialising.
+The public names below are imported on first use, so that ``import trigger_compat`` imports no Airflow:
+Airflow reads the provider entry point while it is still initialising.
 """
 
 from __future__ import annotations
@@ -10,20 +10,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from trigger_compat.exceptions import DagIsPaused
     from trigger_compat.links import TriggerDagRunLink
-    from trigger_compat.operator import DagIsPaused, TriggerDagRunOperator
+    from trigger_compat.operator import TriggerDagRunOperator
 
 __version__ = "0.1.0"
 __all__ = ("DagIsPaused", "TriggerDagRunLink", "TriggerDagRunOperator", "__version__")
 
 _HOMES: Final = {
-    "DagIsPaused": "trigger_compat.operator",
+    "DagIsPaused": "trigger_compat.exceptions",
     "TriggerDagRunLink": "trigger_compat.links",
     "TriggerDagRunOperator": "trigger_compat.operator",
 }
 
 
-if not TYPE_CHECKING:  # or every name would be one of this module
+if not TYPE_CHECKING:  # a type checker would take every name for one of this module
 
     def __getattr__(name: str) -> Any:
         if name in _HOMES:

@@ -1,12 +1,12 @@
 """The names this package takes from Airflow, wherever the running one has them, and how Airflow knows ours.
 
-Feature detection only; which Airflow is running is for :mod:`trigger_compat.dispatch` to know. None
-of these modules holds an ORM model on 3.x.
+Feature detection only: the Airflow version is for :mod:`trigger_compat.dispatch` to know. None of these
+imports loads an ORM model on 3.x.
 
-Airflow knows a trigger by upstream's class (clause C5). When a dag is serialised it imports upstream's
+Airflow recognises a trigger by upstream's class (clause C5). When it serialises a dag, it imports upstream's
 operator and looks for its instances, to draw the edges of "Dag Dependencies" and of the graphs. A class that
-is registered with it counts as one. To import upstream's module for that would cost every dag file up to a
-second, so :func:`take_for_upstreams` waits until Airflow does.
+is registered with upstream's counts as one. To import upstream's module for that would cost every dag file
+up to a second, so :func:`register_with_upstream` waits until Airflow imports it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ try:
 except ImportError:  # until 3.3
 
     class ResumableJobMixin:  # type: ignore[no-redef]
-        """Stands in for the mixin where there is no store: the operator's own look-up finds the run."""
+        """Stands in for Airflow's mixin where there is no store: the operator finds the earlier child."""
 
         def __init__(self, *, durable: bool = True, **kwargs: Any) -> None:
             super().__init__(**kwargs)
@@ -58,19 +58,19 @@ except ImportError:  # until 3.2
 
 
 class NotGiven(ArgNotSet):  # type: ignore[misc, unused-ignore]
-    """The value of an argument that was left out, which is the same text in every process (clause C6).
+    """An argument that was left out; it serialises to the same text in every process (clause C6).
 
-    Airflow's own ``NOTSET`` serialises with its memory address on 2.11 and 3.2.0, so that every parse makes
-    a new version of the dag; the other releases write ``NOTSET`` for it, as this does everywhere.
+    Airflow's own ``NOTSET`` serialises with its memory address on 2.11 and 3.2.0, so that every parse makes a
+    new version of the dag. The other releases write ``NOTSET``, as this does everywhere.
     """
 
     @staticmethod
     def serialize() -> str:
-        """Return what stands in the serialised dag on 3.x."""
+        """Return the text in the serialised dag on 3.x."""
         return "NOTSET"
 
     def __repr__(self) -> str:
-        """Return what stands in the serialised dag on 2.11."""
+        """Return the text in the serialised dag on 2.11."""
         return "NOTSET"
 
 
@@ -94,14 +94,14 @@ _HOMES: Final = (
 _NAME: Final = "TriggerDagRunOperator"
 
 
-class _Importer:
-    """A finder that lets the others work, and registers a class once a module of upstream's is there."""
+class _Finder:
+    """A meta path finder that registers a class with upstream's once another finder has imported that."""
 
     def __init__(self, ours: type) -> None:
         self.ours = ours
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """Find upstream's module as it would be found without this, and hear of the end of its import."""
+        """Find upstream's module as the other finders do, and register the class once it is imported."""
         if name not in _HOMES:
             return None
         others = (finder for finder in sys.meta_path if finder is not self)
@@ -124,12 +124,12 @@ class _Importer:
             theirs.register(self.ours)
 
 
-def take_for_upstreams(ours: type) -> None:
-    """Let upstream's class, now or once it is imported, take a class of ours for one of its own."""
-    importer = _Importer(ours)
+def register_with_upstream(ours: type) -> None:
+    """Make a class of ours a virtual subclass of upstream's, now or once that is imported."""
+    finder = _Finder(ours)
     for module in filter(None, map(sys.modules.get, _HOMES)):
-        importer.register(module)
-    sys.meta_path.insert(0, importer)
+        finder.register(module)
+    sys.meta_path.insert(0, finder)
 
 
 __all__ = (
@@ -145,5 +145,5 @@ __all__ = (
     "ResumableJobMixin",
     "conf",
     "localize",
-    "take_for_upstreams",
+    "register_with_upstream",
 )

@@ -1,8 +1,7 @@
-"""The contract: what is asked of a trigger, and what it means, in one object that all paths share.
+"""The contract: what a trigger asks for and what that means, in one object that all paths share.
 
-Pure Python, no Airflow: everything here can be tested, and reasoned about, without one. Clause ids
-(R1, W2, X5 ...) are those of ``docs/contract.md``; they are also the ids of the tests and of
-``compat-matrix.yaml``.
+Pure Python without Airflow, so all of it can be tested without one. Clause ids (R1, W2, X5 ...) are those of
+``docs/contract.md``; tests and ``compat-matrix.yaml`` use the same ids.
 """
 
 from __future__ import annotations
@@ -22,26 +21,57 @@ UNSET: Final = values.UNSET
 DEFAULT_RUN_ID_PATTERN: Final = r"^[A-Za-z0-9_.~:+-]+$"
 """Airflow's default of ``[scheduler] allowed_run_id_pattern``, the same from 2.11 to 3.4."""
 
-PASSING_FAILURES_TOLERATED_FOR: Final = 600.0
-"""Seconds of failing looks that an own wait survives before its try fails (clause W7)."""
+TRANSIENT_ERRORS_TOLERATED_FOR: Final = 600.0
+"""Seconds of failing polls that an in-process wait survives before its try fails (clause W7)."""
+
+EVERYWHERE: Final = ">=2.11"
+
+
+def _as_given(_field: str, value: Any) -> Any:
+    return value
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """Where an argument is honoured, and what happens where it is not (clause C3)."""
+    """An argument of the operator: how it is checked, and which Airflow supports it (clause C3).
 
-    honoured: str
-    otherwise: Literal["warn", "fail"]
+    :param check: takes the name and the rendered value, returns the checked value. None: the argument
+        becomes part of the run's identity or time, which :func:`build_request` works out.
+    :param default: the value of an argument that is left out.
+    :param supported_on: the Airflow versions that support it.
+    :param otherwise: what the others do: "warn" and leave it out, or "fail" the task.
+    :param of_new_run: a run that exists and is reset keeps its own value (T3).
+    """
+
+    check: Callable[[str, Any], Any] | None = _as_given
+    default: Any = None
+    supported_on: str = EVERYWHERE
+    otherwise: Literal["warn", "fail"] = "fail"
+    of_new_run: bool = False
 
 
-ARGUMENTS: Final = {
-    # A note is a remark: the run is still what was asked for without it.
-    "note": Argument(honoured=">=3.2", otherwise="warn"),
-    # Ignoring either of these would start a run that was not asked for.
-    "run_after": Argument(honoured=">=3.3", otherwise="fail"),
+ARGUMENTS: Final[dict[str, Argument]] = {
+    "trigger_dag_id": Argument(check=None),
+    "trigger_run_id": Argument(check=None),
+    "conf": Argument(values.conf, of_new_run=True),
+    "logical_date": Argument(check=None, default=UNSET),
+    # To ignore this would start a run at another time than asked for.
+    "run_after": Argument(check=None, default=UNSET, supported_on=">=3.3", of_new_run=True),
+    "reset_dag_run": Argument(default=False),
+    "wait_for_completion": Argument(values.flag, default=False),
+    "poke_interval": Argument(values.seconds, default=60),
+    "allowed_states": Argument(values.state_tuple, default=("success",)),
+    "failed_states": Argument(values.state_tuple, default=("failed",)),
+    "skip_when_already_exists": Argument(values.flag, default=False),
     # 3.0 and 3.1 give a worker no way to ask whether a dag is paused (GetDag came with 3.2).
-    "fail_when_dag_is_paused": Argument(honoured="!=3.0.*,!=3.1.*", otherwise="fail"),
+    "fail_when_dag_is_paused": Argument(default=False, supported_on="!=3.0.*,!=3.1.*"),
+    # A note is a remark: without it the run is still the one that was asked for.
+    "note": Argument(values.note, supported_on=">=3.2", otherwise="warn", of_new_run=True),
+    "deferrable": Argument(default=False),
+    "durable": Argument(default=False),
 }
+"""Every argument that says what to trigger. To add one: a row here, a field of :class:`TriggerRequest`, the
+operator's parameter, and the paths that send it."""
 
 
 class Identity(enum.Enum):
@@ -60,7 +90,7 @@ class Outcome(enum.Enum):
     PENDING = "pending"
 
 
-class Resume(enum.Enum):
+class Action(enum.Enum):
     """What a durable try does about a child that an earlier try may have left (clauses X1-X3, X9)."""
 
     SUBMIT = "submit"
@@ -147,12 +177,12 @@ class TriggerRequest:
     logical_date: datetime | None = None
     run_after: datetime | None = None
     note: str | None = None
-    reset: bool = False
-    skip: bool = False
-    fail_when_paused: bool = False
+    reset_dag_run: bool = False
+    skip_when_already_exists: bool = False
+    fail_when_dag_is_paused: bool = False
     allowed_states: tuple[str, ...] = ("success",)
     failed_states: tuple[str, ...] = ("failed",)
-    wait: bool = False
+    wait_for_completion: bool = False
     poke_interval: float = 60.0
     deferrable: bool = False
     durable: bool = False
@@ -162,13 +192,13 @@ class TriggerRequest:
 
     @property
     def name(self) -> dict[str, str]:
-        """What names the run, by the field names of a task's log."""
+        """The ids of the run, under the field names of a structured task log."""
         return {"dag_id": self.dag_id, "run_id": self.run_id}
 
     @property
     def defers(self) -> bool:
-        """Whether the parent gives its slot back while it waits (clauses D1, D2)."""
-        return self.wait and self.deferrable
+        """Whether the parent gives up its worker slot while it waits (clauses D1, D2)."""
+        return self.wait_for_completion and self.deferrable
 
     @property
     def owns_run(self) -> bool:
@@ -181,28 +211,28 @@ class TriggerRequest:
         return self.parent is None or self.parent.earlier_tries == 0
 
     def classify(self, state: str | None) -> Outcome:
-        """Say what a dag run state means to the parent (clauses W1-W3)."""
+        """Return what a dag run state means to the parent (clauses W1-W3)."""
         if state in self.failed_states:
             return Outcome.FAILED
         return Outcome.ALLOWED if state in self.allowed_states else Outcome.PENDING
 
-    def resume(self, state: str | None) -> Resume:
-        """Decide what a durable try does, given the state of this run (``None``: there is none)."""
+    def next_action(self, state: str | None) -> Action:
+        """Decide what a durable try does, given the state of this run (None: there is no run)."""
         if state is None:
-            return Resume.SUBMIT
+            return Action.SUBMIT
         outcome = self.classify(state)
         if outcome is Outcome.ALLOWED:
-            return Resume.ALREADY_SUCCEEDED
+            return Action.ALREADY_SUCCEEDED
         if outcome is Outcome.PENDING:
-            return Resume.RECONNECT
+            return Action.RECONNECT
         if self.owns_run:
-            return Resume.NEXT_GENERATION
-        return Resume.SUBMIT if self.reset else Resume.REFUSE
+            return Action.NEXT_GENERATION
+        return Action.SUBMIT if self.reset_dag_run else Action.REFUSE
 
-    def settles(self, state: str) -> bool:
-        """Whether no newer child has to be looked for, given the state of this one."""
-        newest = self.parent is None or self.generation >= self.parent.earlier_tries
-        return newest or self.resume(state) is not Resume.NEXT_GENERATION
+    def is_latest(self, state: str) -> bool:
+        """Return whether no later generation can exist, given the state of this one."""
+        last = self.parent is None or self.generation >= self.parent.earlier_tries
+        return last or self.next_action(state) is not Action.NEXT_GENERATION
 
     def at_generation(self, generation: int) -> TriggerRequest:
         """Return the same request for another generation of a computed identity, from 1."""
@@ -212,7 +242,7 @@ class TriggerRequest:
         return replace(self, run_id=run_id, generation=generation)
 
     def record(self) -> dict[str, Any]:
-        """Return what 3.3+ keeps in ``task_state_store``: the child, and whose it is."""
+        """Return what 3.3+ keeps in ``task_state_store``: the child, and a digest of its parent."""
         return {
             "dag_id": self.dag_id,
             "run_id": self.run_id,
@@ -220,11 +250,11 @@ class TriggerRequest:
             "generation": self.generation,
         }
 
-    def recalls(self, record: object) -> TriggerRequest | None:
-        """Return the request a stored record speaks of, or None if it is not of this parent and epoch (X5).
+    def from_record(self, record: object) -> TriggerRequest | None:
+        """Return the request for the child in a stored record, None if another parent or epoch wrote it (X5).
 
-        The recorded child counts also where the author's run id, date or dag has rendered to another one
-        since (X16).
+        The recorded child counts even where the author's run id, logical date or dag has rendered to
+        something else since (X16).
         """
         if not isinstance(record, dict) or record.get("parent") != self.record()["parent"]:
             return None
@@ -259,82 +289,65 @@ def _digest(facts: list[Any]) -> str:
 
 def build_request(
     *,
-    trigger_dag_id: object,
-    trigger_run_id: object = None,
-    conf: object = None,
-    logical_date: object = UNSET,
-    run_after: object = UNSET,
-    reset_dag_run: bool = False,
-    skip_when_already_exists: object = False,
-    wait_for_completion: object = False,
-    poke_interval: object = 60,
-    allowed_states: tuple[str, ...] = ("success",),
-    failed_states: tuple[str, ...] = ("failed",),
-    fail_when_dag_is_paused: bool = False,
-    note: object = None,
-    deferrable: bool = False,
-    durable: bool = False,
-    date_is_made_anew: bool = False,
     parent: Parent | None = None,
+    date_is_current_time: bool = False,
     run_id_pattern: str = DEFAULT_RUN_ID_PATTERN,
     localize: Callable[[datetime], datetime] = values.in_utc,
     now: datetime | None = None,
+    **arguments: Any,
 ) -> TriggerRequest:
-    """Check the rendered arguments of the operator and return what is to be triggered.
+    """Check the rendered arguments of the operator and return the request for its child.
 
-    :param logical_date: :data:`UNSET` means now, unless ``run_after`` is given; None means none.
-    :param date_is_made_anew: the logical date is another one on every try, so a durable run id is not made
-        of it (X16).
+    :param parent: the task instance that triggers; None outside a task.
+    :param date_is_current_time: the logical date is the time of this try, so it differs on every try and a
+        durable run id is not made of it (X16).
     :param run_id_pattern: the running Airflow's ``[scheduler] allowed_run_id_pattern``.
     :param localize: makes a naive datetime aware, as the running Airflow does; default is UTC.
     :param now: the present, aware; default is the clock.
-    :raises InvalidRequest: naming the field, the value where it cannot be a secret, and the remedy.
+    :param arguments: those of :data:`ARGUMENTS`. ``logical_date``: :data:`UNSET` means now unless
+        ``run_after`` is given, None means none.
+    :raises InvalidRequest: naming the field, the value unless it may be a secret, and the remedy.
     """
+    if unknown := arguments.keys() - ARGUMENTS.keys():
+        raise TypeError(f"build_request() has no argument {min(unknown)!r}")
+    given = {name: arguments.get(name, argument.default) for name, argument in ARGUMENTS.items()}
     now = now or datetime.now(timezone.utc)
-    dag_id = values.dag_id("trigger_dag_id", trigger_dag_id)
-    at = values.moment("logical_date", logical_date, localize)
-    after = values.moment("run_after", run_after, localize)
-    gives_date = isinstance(at, datetime)
-    pinned = trigger_run_id is not None or (gives_date and not (durable and date_is_made_anew))
-    if at is UNSET:
-        at = now if after is UNSET else None
+    dag_id = values.dag_id("trigger_dag_id", given["trigger_dag_id"])
+    date = values.moment("logical_date", given["logical_date"], localize)
+    after = values.moment("run_after", given["run_after"], localize)
+    gives_date = isinstance(date, datetime)
+    if date is UNSET:
+        date = now if after is UNSET else None
     after = None if after is UNSET else after
-    identity = Identity.COMPUTED if durable and parent else Identity.GENERATED
-    if pinned:
+    run_id = given["trigger_run_id"]
+    pinned_by_date = gives_date and not (given["durable"] and date_is_current_time)
+    identity = Identity.COMPUTED if given["durable"] and parent else Identity.GENERATED
+    if run_id is not None or pinned_by_date:
         identity = Identity.PINNED
     remedy = "use only characters it allows"
-    if trigger_run_id is None:
+    if run_id is None:
         remedy = "give a trigger_run_id that it allows, or let it allow ids of this form"
         if identity is Identity.COMPUTED and parent:
-            trigger_run_id = durable_run_id(parent, dag_id, 1)
+            run_id = durable_run_id(parent, dag_id, 1)
         else:
             # Upstream adds the random part only without a logical date, and so gives mapped parents that
             # start together one id (apache/airflow#28868); a date the author gave must give one id.
             mapped = parent is not None and parent.map_index >= 0
-            plain = at is not None and (pinned or not mapped)
-            # With the offset of the date as given, as upstream has it: runs of before the swap are found.
-            trigger_run_id = f"manual__{(after or at or now).isoformat()}"
-            trigger_run_id += "" if plain else f"_{values.random_part()}"
-    run_id = values.run_id("trigger_run_id", trigger_run_id, run_id_pattern, remedy)
+            plain = date is not None and (pinned_by_date or not mapped)
+            # Keep the offset of the date as given, as upstream does: then runs of before the swap are found.
+            run_id = f"manual__{(after or date or now).isoformat()}"
+            run_id += "" if plain else f"_{values.random_part()}"
+    # A computed id belongs to this parent alone, so a run that has it is reconnected to. To reset it could
+    # only be the act of a try presumed lost, on a failed child that a later try has replaced already.
+    given["reset_dag_run"] = given["reset_dag_run"] and identity is not Identity.COMPUTED
+    checked = {name: rule.check(name, given[name]) for name, rule in ARGUMENTS.items() if rule.check}
     return TriggerRequest(
         dag_id=dag_id,
-        run_id=run_id,
+        run_id=values.run_id("trigger_run_id", run_id, run_id_pattern, remedy),
         identity=identity,
-        conf=values.conf("conf", conf),
-        logical_date=at and at.astimezone(timezone.utc),
+        logical_date=date and date.astimezone(timezone.utc),
         run_after=after and after.astimezone(timezone.utc),
         gives_date=gives_date,
-        note=values.note("note", note),
-        # A computed id is nobody else's: a run that has it is gone back to. To reset it would only be the
-        # deed of a lost try that goes on, on a failed child that a later try has already replaced.
-        reset=reset_dag_run and identity is not Identity.COMPUTED,
-        skip=values.flag("skip_when_already_exists", skip_when_already_exists),
-        fail_when_paused=fail_when_dag_is_paused,
-        allowed_states=allowed_states,
-        failed_states=failed_states,
-        wait=values.flag("wait_for_completion", wait_for_completion),
-        poke_interval=values.seconds("poke_interval", poke_interval),
-        deferrable=deferrable,
-        durable=durable,
         parent=parent,
+        **checked,
     )

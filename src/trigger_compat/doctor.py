@@ -16,7 +16,7 @@ from trigger_compat.errors import TriggerCompatError, UnsupportedAirflow
 class Diagnosis:
     """The answer.
 
-    :param capabilities: what this Airflow honours, each with what happens where it does not.
+    :param capabilities: what this Airflow supports, each with what happens where it does not.
     :param deviations: id and reason of what the path cannot keep here.
     :param durable_deferral_path: the path of a durable deferral, which is another one on 3.3+.
     :param deferral_deviations: the same of the path that a deferral takes, where that is another one.
@@ -76,11 +76,16 @@ def _in_matrix(known: matrix.Matrix, installed: str) -> str:
 
 def _capabilities() -> Iterator[tuple[str, str]]:
     for name, argument in contract.ARGUMENTS.items():
-        honoured = dispatch.within(argument.honoured)
+        if argument.supported_on == contract.EVERYWHERE:
+            continue
+        supported = dispatch.within(argument.supported_on)
         otherwise = "ignored with a warning" if argument.otherwise == "warn" else "fails the task"
-        yield name, "honoured" if honoured else f"{otherwise}; needs Airflow {argument.honoured}"
+        yield name, "supported" if supported else f"{otherwise}; needs Airflow {argument.supported_on}"
     store = dispatch.within(">=3.3")
-    yield "durable", "kept in task_state_store too" if store else "found again by the computed run id"
+    yield (
+        "durable",
+        "by the computed run id, and by a record in task_state_store" if store else "by the computed run id",
+    )
 
 
 def as_table(found: Diagnosis) -> str:

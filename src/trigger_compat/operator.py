@@ -1,22 +1,22 @@
 """The operator: upstream's arguments, one contract, three paths, and ``durable``.
 
-Every parse of a dag file loads this module; what a running task does is in :mod:`trigger_compat.attempt`.
+Every parse of a dag file loads this module, so it stays small. What a running task does is in
+:mod:`trigger_compat.task`.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from trigger_compat import dispatch, values
 from trigger_compat._airflow import (
     NOT_GIVEN,
     NOTSET,
-    AirflowException,
     ArgNotSet,
     BaseOperator,
     ResumableJobMixin,
-    take_for_upstreams,
+    register_with_upstream,
 )
 from trigger_compat._airflow import conf as airflow_conf
 from trigger_compat.links import TriggerDagRunLink
@@ -25,28 +25,20 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from trigger_compat._airflow import BaseOperatorLink
-    from trigger_compat.attempt import Attempt
     from trigger_compat.paths import Context
+    from trigger_compat.task.attempt import Attempt
 
 
-class DagIsPaused(AirflowException):
-    """The target dag is paused and the parent was told not to trigger it then (clause T7)."""
-
-    def __init__(self, dag_id: str) -> None:
-        super().__init__(dag_id)
-        self.dag_id = dag_id
-
-    def __str__(self) -> str:
-        return f"Dag {self.dag_id} is paused"
+IDENTIFYING_FIELDS: Final = ("trigger_dag_id", "trigger_run_id", "logical_date")
 
 
 class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
     """Trigger a dag run and, if asked to, wait for it: the same on Airflow 2.11 and every 3.x.
 
     Takes every argument of the operator in apache-airflow-providers-standard 1.21.0, with the same
-    defaults. What the running Airflow cannot honour is never dropped in silence: ``note`` (honoured
-    by 3.2+) is left out with a warning; ``run_after`` (3.3+) and ``fail_when_dag_is_paused`` (all but
-    3.0 and 3.1) fail the task at run time, without a retry.
+    defaults. An argument that the running Airflow does not support is never dropped in silence: ``note``
+    (3.2+) is left out with a warning; ``run_after`` (3.3+) and ``fail_when_dag_is_paused`` (all but 3.0 and
+    3.1) fail the task at run time, without a retry.
 
     :param trigger_dag_id: dag to trigger (templated).
     :param trigger_run_id: run id of the child (templated); generated if None.
@@ -55,23 +47,23 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
         ``[core] default_timezone`` (templated). Left out: now, unless ``run_after`` is given. None: no
         logical date on 3.x, now on 2.11, which needs one.
     :param run_after: earliest start of the child, like ``logical_date``. Airflow 3.3+.
-    :param reset_dag_run: if the run exists, clear it - and no other - and go on with it.
+    :param reset_dag_run: if the run exists, clear it and no other, and continue with it.
     :param wait_for_completion: wait for the child to end (templated).
-    :param poke_interval: longest time between two looks at the child, in seconds.
+    :param poke_interval: longest time between two polls of the child, in seconds.
     :param allowed_states: states of the child that make the parent succeed; default ``success``.
     :param failed_states: states that make it fail; default ``failed``, empty for none.
     :param skip_when_already_exists: if the run exists, skip the parent (templated).
     :param fail_when_dag_is_paused: raise :class:`DagIsPaused` if the target dag is paused.
     :param note: note of the child. Airflow 3.2+.
-    :param deferrable: give the worker slot back while waiting.
+    :param deferrable: give up the worker slot while waiting.
     :param openlineage_inject_parent_info: name the parent in the child's conf if OpenLineage is on.
-    :param durable: a retry goes back to the child that an earlier try triggered, instead of
-        triggering another one. A cleared parent starts over. The child's run id is computed from the
-        parent, so nothing is lost if a worker dies at any moment.
-    :param path: force ``airflow2``, ``exception`` or ``accessor``, where the running Airflow can
-        carry it; the environment variable ``TRIGGER_COMPAT_PATH`` does so for all triggers.
-    :raises trigger_compat.errors.InvalidRequest: an argument is unusable; states and
-        ``poke_interval`` when the dag is parsed, all else after rendering, before anything is sent.
+    :param durable: a retry reconnects to the child that an earlier try triggered, instead of triggering
+        another one. A cleared parent starts again. The child's run id is computed from the parent, so a
+        worker may die at any moment.
+    :param path: force ``airflow2``, ``exception`` or ``accessor``, where the running Airflow supports it;
+        the environment variable ``TRIGGER_COMPAT_PATH`` does so for all triggers.
+    :raises trigger_compat.errors.InvalidRequest: an argument is not valid; states and ``poke_interval`` when
+        the dag is parsed, all others after rendering, before anything is sent.
     """
 
     template_fields: Sequence[str] = (
@@ -105,13 +97,13 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
     path: str | None
 
     triggered_run_id: str | None
-    """The child of this try; ``trigger_run_id`` is what is asked for, and set before the trigger."""
+    """The child of this try, once it is triggered; ``trigger_run_id`` is set before that."""
 
     generated_run_id: str | None = None
-    """The child's run id if this package made it up; dag.test() runs a retry on the same object."""
+    """The child's run id, if this package generated it; dag.test() runs a retry on the same object."""
 
     unrendered: Mapping[str, Any] = {}
-    """What names the child, as the author gave it; see :mod:`trigger_compat.pins`."""
+    """The fields that identify the child, before rendering; see :mod:`trigger_compat.task.pins`."""
 
     _attempt: Attempt
 
@@ -138,12 +130,12 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(durable=durable, **kwargs)
-        # An Airflow that no path carries is refused when the dag is parsed.
+        # An Airflow that no path supports is refused when the dag is parsed.
         dispatch.default_path(dispatch.release())
         allowed = values.states("allowed_states", allowed_states) if allowed_states else ("success",)
         failed = ("failed",) if failed_states is None else values.states("failed_states", failed_states)
         values.check_states(allowed, failed)
-        # All at once: Airflow's __setattr__ asks, for each one, what only matters once the operator exists.
+        # Airflow's __setattr__ would make checks for each one that matter only for a finished operator.
         self.__dict__.update(
             trigger_dag_id=trigger_dag_id,
             trigger_run_id=trigger_run_id,
@@ -168,11 +160,10 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
     ) -> None:
         """Render the template fields, on every Airflow and for mapped tasks too.
 
-        What names the child is kept as it was given, and is a text also where templates are rendered to
-        native objects, which makes ``20260131`` of the run id ``2026_01_31``.
+        The fields that identify the child are also kept as they were given. They stay texts where templates
+        are rendered to native objects, which would turn the run id ``2026_01_31`` into the number 20260131.
         """
-        names = ("trigger_dag_id", "trigger_run_id", "logical_date")
-        given = {name: getattr(parent, name, None) for name in names}
+        given = {name: getattr(parent, name, None) for name in IDENTIFYING_FIELDS}
         super()._do_render_template_fields(parent, template_fields, context, jinja_env, *rest, **named)
         if parent is not self:
             return
@@ -183,46 +174,53 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
 
     def render_as_text(self, template: str, context: Any, jinja_env: Any = None) -> str:
         """Render one template to text, also in a dag that renders to native objects."""
-        prefix = "text: "  # nothing that begins with it is a literal of Python
+        prefix = "text: "  # makes the rendered text no literal of Python
         rendered: str = self.render_template(prefix + template, context, jinja_env)
         return rendered[len(prefix) :]
 
+    @property
+    def is_subclassed(self) -> bool:
+        """Whether a subclass of the author's overrides ``execute``."""
+        classes = type(self).__mro__
+        return any("execute" in vars(cls) for cls in classes[: classes.index(TriggerDagRunOperator)])
+
     def execute(self, context: Context) -> None:
-        """Check the rendered arguments, then trigger the child or go back to the one there is."""
-        from trigger_compat.attempt import Attempt
+        """Check the rendered arguments, then trigger the child or reconnect to an existing one."""
+        from trigger_compat.task.attempt import Attempt
 
         self._attempt = Attempt.begin(self, context)
-        # durable=False touches no store (X11): the mixin then neither reads nor writes.
+        # With durable=False, the mixin neither reads nor writes the store (X11).
         self.execute_resumable(self._attempt.context)
 
     def execute_complete(self, context: Context, event: tuple[str, Mapping[str, Any]]) -> None:
-        """Go on after a deferral: the child's state decides, and no state is no success (D4).
+        """Finish after a deferral: the task succeeds only if the child is in an allowed state (D4).
 
         :param event: class path and payload of the trigger's event.
         """
-        from trigger_compat import attempt
+        from trigger_compat.task.attempt import Attempt
+        from trigger_compat.task.resumption import resume_from_event
 
-        if attempt.goes_on(self, context, event):
+        if resume_from_event(self, context, event):
             return
-        self._attempt = attempt.Attempt.begin(self, context)  # only the runner may call execute()
+        self._attempt = Attempt.begin(self, context)  # Airflow lets only its runner call execute()
         self.execute_resumable(self._attempt.context)
 
-    # The six methods of ResumableJobMixin, which drives them on 3.3+; below, its stand-in does.
+    # The six methods that ResumableJobMixin calls, Airflow's own on 3.3+ and a stand-in before.
 
     def submit_job(self, context: Context) -> dict[str, Any]:
-        """Trigger the child, unless an earlier or overlapping try of this epoch already has."""
+        """Trigger the child, unless an earlier or overlapping try of this epoch has done so."""
         return self._attempt.submit()
 
     def get_job_status(self, external_id: object, context: Context) -> str:
-        """Return the state of the recorded child, or why there is none to go back to."""
+        """Return the state of the recorded child, or why there is none to reconnect to."""
         return self._attempt.state_of_record(external_id)
 
     def is_job_active(self, status: str) -> bool:
-        """Say whether the child is still to be waited for."""
+        """Return whether the child still has to be waited for."""
         return self._attempt.is_active(status)
 
     def is_job_succeeded(self, status: str) -> bool:
-        """Say whether the child is in an allowed state."""
+        """Return whether the child is in an allowed state."""
         return self._attempt.is_allowed(status)
 
     def poll_until_complete(self, external_id: object, context: Context) -> None:
@@ -230,8 +228,8 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
         self._attempt.wait()
 
     def get_job_result(self, external_id: object, context: Context) -> None:
-        """Return nothing, as upstream does; the child's run id and link are XComs."""
+        """Return None, as upstream does; the child's run id and link are XComs."""
         self._attempt.settled()
 
 
-take_for_upstreams(TriggerDagRunOperator)
+register_with_upstream(TriggerDagRunOperator)

@@ -1,6 +1,6 @@
-"""Single values of a request: what is accepted, and one line for what is not (clauses R1-R3, R5).
+"""The single values of a request: what is accepted, and one line for what is not (clauses R1-R3, R5).
 
-Every error names the field, shows the value (cut, escaped) and says what to write instead. Values of
+Every error names the field, shows the value (escaped and shortened) and says what to write instead. Values of
 ``conf`` are never shown: they may be secrets.
 """
 
@@ -55,7 +55,7 @@ def shown(value: object) -> str:
 
 
 def _identifier(field: str, value: object) -> str:
-    """Return the value as text if it can be an id at all; the rules common to dag and run ids."""
+    """Return the value as text; the rules that dag ids and run ids have in common."""
     if not isinstance(value, str):
         msg = f"{field}: expected text, got {type(value).__name__} {shown(value)}; pass a string"
         raise InvalidRequestType(msg)
@@ -78,7 +78,7 @@ def dag_id(field: str, value: object) -> str:
     """Return a dag id that Airflow could have accepted for a dag (clause R1)."""
     text = _identifier(field, value)
     if not re.fullmatch(_DAG_ID, text):
-        msg = f"{field}: {shown(text)} is no dag id; use letters, digits, '_', '.' and '-' only"
+        msg = f"{field}: {shown(text)} is not a valid dag id; use letters, digits, '_', '.' and '-' only"
         raise InvalidRequest(msg)
     return text
 
@@ -189,13 +189,13 @@ def _text(value: str, path: str, refusal: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        msg = f"{refusal}{path} holds a lone surrogate, which is no character; decode the text anew"
+        msg = f"{refusal}{path} holds a lone surrogate, which is not a valid character; decode the text again"
         raise InvalidRequest(msg) from None
     return text
 
 
 def in_utc(naive: datetime) -> datetime:
-    """Take a naive datetime for one in UTC; what an Airflow makes of it is for the caller to say."""
+    """Read a naive datetime as UTC. What the running Airflow makes of one is for the caller to say."""
     return naive.replace(tzinfo=timezone.utc)
 
 
@@ -243,7 +243,7 @@ def _parse(field: str, text: str, localize: Callable[[datetime], datetime]) -> o
             return parsed if has_offset else localize(parsed.replace(tzinfo=None))
     except (ImportError, ValueError):
         pass
-    msg = f"{field}: {shown(text)} is no ISO 8601 date; write for example 2026-01-31T00:00:00+00:00"
+    msg = f"{field}: {shown(text)} is not an ISO 8601 date; write for example 2026-01-31T00:00:00+00:00"
     raise InvalidRequest(msg)
 
 
@@ -291,7 +291,7 @@ def note(field: str, value: object) -> str | None:
 
 
 def states(field: str, given: Iterable[object]) -> tuple[str, ...]:
-    """Return dag run states as plain strings, or say which one is none (clause R4)."""
+    """Return dag run states as plain strings, or refuse the first that is not one (clause R4)."""
     found = tuple(str(getattr(state, "value", state)) for state in given)
     for state in found:
         if state not in RUN_STATES:
@@ -300,8 +300,13 @@ def states(field: str, given: Iterable[object]) -> tuple[str, ...]:
     return found
 
 
+def state_tuple(_field: str, value: Iterable[str]) -> tuple[str, ...]:
+    """Return states that were checked when the dag was parsed."""
+    return tuple(value)
+
+
 def check_states(allowed: Iterable[str], failed: Iterable[str]) -> None:
-    """Refuse a state that is said to mean both success and failure (clause R4)."""
+    """Refuse a state that would mean both success and failure (clause R4)."""
     for state in allowed:
         if state in failed:
             msg = (

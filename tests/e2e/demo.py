@@ -53,7 +53,7 @@ SCENARIO_SECONDS: Final = 180
 STILL_SECONDS: Final = 10
 """How often a line says that nothing has changed, where there is no live display."""
 
-TELLING: Final = ("reconnect", "of an earlier try", NO_EFFECT)
+TELLING: Final = ("reconnect", "by an earlier try", NO_EFFECT)
 """What the task's log says, by the operator or by Airflow, when a retry finds the run again, or cannot."""
 
 # Where Airflow fails a killed task for good, only the loss of the whole worker is retried, and that Airflow

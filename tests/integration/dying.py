@@ -27,8 +27,8 @@ def install(point: Point) -> None:
     elif point == "answered, before the XCom":
         _before(_task_instance_class(), "xcom_push", lambda *_, key, **__: key == "trigger_run_id" and die())
     elif point == "noticed, not reported" and os.environ["HARNESS_MODE"] == "defer":
-        attempt: Any = importlib.import_module("trigger_compat.attempt")
-        attempt.conclude = _first(die, attempt.conclude)
+        resumption: Any = importlib.import_module("trigger_compat.task.resumption")
+        resumption.end_by_state = _first(die, resumption.end_by_state)
     else:
         _border().die_at(point)
 
@@ -75,7 +75,7 @@ def _border() -> Border:
     if _airflow2():
         airflow2: Any = importlib.import_module("trigger_compat.paths.airflow2")
         airflow2.trigger_dag = _around(border, "trigger", airflow2.trigger_dag)
-        airflow2.look = _around(border, "look", airflow2.look)
+        airflow2.get_state = _around(border, "look", airflow2.get_state)
         _before(TriggerDagRunOperator, "defer", lambda *_, **__: border.leaving("defer"))
         return border
     from airflow.sdk.execution_time.comms import DeferTask, GetDagRunState, TriggerDagRun

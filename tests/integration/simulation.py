@@ -25,9 +25,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hypothesis import note
 
-from trigger_compat import TriggerDagRunOperator, dispatch, wait
+from trigger_compat import TriggerDagRunOperator, dispatch
 from trigger_compat._airflow import AirflowException, AirflowFailException, AirflowSkipException
-from trigger_compat.resumption import RESUMES_AGAIN
+from trigger_compat.paths import TransientError
+from trigger_compat.task import wait
+from trigger_compat.task.resumption import RESUMES_AGAIN
 
 if TYPE_CHECKING:
     import pytest
@@ -423,7 +425,7 @@ class World:
             return "skipped"
         except AirflowFailException:
             return "failed"
-        except (AirflowException, wait.PassingFailure, Failure) as error:
+        except (AirflowException, TransientError, Failure) as error:
             if type(error).__name__ == "DagRunTriggerException":
                 return self._hand_over(running, error, context["ti"])
             note(f"try {running.number} fails: {error!r}")

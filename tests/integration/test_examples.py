@@ -68,7 +68,7 @@ def test_the_child_fails_when_it_is_told_to(ran: dict[str, Ran]) -> None:
 def test_nothing_imports_them() -> None:
     """They are there to be read: what a user's process loads is none of them."""
     script = (
-        "import sys, trigger_compat.operator, trigger_compat.attempt;"
+        "import sys, trigger_compat.operator, trigger_compat.task.attempt;"
         "print([name for name in sys.modules if 'example_dags' in name])"
     )
     command = [sys.executable, "-W", "ignore", "-c", script]

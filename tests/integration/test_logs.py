@@ -1,4 +1,4 @@
-"""What a task says: one line per event, the same words on every release and path, with fields on 3.x."""
+"""What a task logs: one line per event, the same words on every release and path, with fields on 3.x."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def names(outcome: Outcome) -> list[str]:
 
 
 def runs_then(state: str, airflow: Airflow) -> Callable[[Try], None]:
-    """The child is queued, runs, and ends; each for as long as several looks take."""
+    """The child is queued, runs, and ends; each for as long as several polls take."""
 
     def during(running: Try) -> None:
         child = running.child()
-        running.until(lambda: "it is queued" in running._log(), "the line about the queued child")
+        running.until(lambda: "(queued)" in running._log(), "the line about the queued child")
         airflow.set_state(child, "running")
-        running.until(lambda: "it is running" in running._log(), "the line about the running child")
+        running.until(lambda: "(running)" in running._log(), "the line about the running child")
         running.stays(1.0)
         airflow.set_state(child, state)
 
@@ -59,16 +59,16 @@ def own_wait(path: str) -> None:
 
 
 @pytest.mark.usefixtures("own_wait")
-def test_a_wait_says_each_state_once(airflow: Airflow) -> None:
+def test_a_wait_logs_each_state_once(airflow: Airflow) -> None:
     outcome = airflow.parent(wait_for_completion=True, poke_interval=0.2).run(runs_then("success", airflow))
 
     assert outcome.state == "success"
     assert names(outcome) == ["PATH", "TRIGGERING", "WAITING", "WAITING", "ENDED"]
-    states = [re.search(r"is (queued|running|success)", line) for _, line in said(outcome)[2:]]
+    states = [re.search(r"(?:\(|state )(queued|running|success)", line) for _, line in said(outcome)[2:]]
     assert [state[1] for state in states if state] == ["queued", "running", "success"]
 
 
-def test_a_trigger_says_the_path_why_and_the_run_id(airflow: Airflow, path: str) -> None:
+def test_a_trigger_logs_the_path_the_reason_and_the_run_id(airflow: Airflow, path: str) -> None:
     outcome = airflow.parent().run()
 
     assert names(outcome) == ["PATH", "TRIGGERING"]
@@ -76,8 +76,8 @@ def test_a_trigger_says_the_path_why_and_the_run_id(airflow: Airflow, path: str)
     if path == "default":
         taken, why = dispatch.choose(None, defers=False)
     else:
-        taken, why = path, f"{dispatch.FORCING_VARIABLE}={path} forces it"
-    assert f"Taking the {taken} path: {why}" in chosen
+        taken, why = path, f"forced by {dispatch.FORCING_VARIABLE}={path}"
+    assert f"Using the {taken} path: {why}" in chosen
     assert f"Triggering dag run {outcome.child.run_id} of child" in triggering
 
 
@@ -90,25 +90,28 @@ def test_fields_have_names_where_the_log_is_structured(airflow: Airflow) -> None
     assert ("identity='computed'" in triggering) is STRUCTURED
 
 
-def test_a_retry_says_that_it_goes_back(airflow: Airflow) -> None:
+def test_a_retry_logs_that_it_reconnects(airflow: Airflow) -> None:
     parent = airflow.parent(wait_for_completion=True, durable=True)
     first = parent.crash_while_waiting()
     airflow.set_state(first.child, "success")
     second = parent.retry()
 
     assert names(second) == ["PATH", "RECONNECT"]
-    assert f"Going back to dag run {first.child.run_id} of child" in second.log
-    assert "it is success" in second.log
+    assert f"Reconnecting to dag run {first.child.run_id} of child" in second.log
+    assert "(success), triggered by an earlier try" in second.log
 
 
-def test_a_retry_says_why_it_triggers_a_fresh_run(airflow: Airflow) -> None:
+def test_a_retry_logs_why_it_triggers_another_run(airflow: Airflow) -> None:
     parent = airflow.parent(wait_for_completion=True, durable=True, retries=3)
     first = parent.crash_while_waiting()
     airflow.set_state(first.child, "failed")
     parent.heal()
     second = parent.crash_while_waiting()
     assert names(second)[:3] == ["PATH", "FRESH", "TRIGGERING"]
-    assert f"Dag run {first.child.run_id} of child, which an earlier try triggered, is failed" in second.log
+    assert (
+        f"Dag run {first.child.run_id} of child, triggered by an earlier try, is in state failed"
+        in second.log
+    )
 
     for child in airflow.children():
         airflow.delete(child)
@@ -117,7 +120,7 @@ def test_a_retry_says_why_it_triggers_a_fresh_run(airflow: Airflow) -> None:
     assert names(third)[:3] == ["PATH", "NONE_LEFT", "TRIGGERING"]
 
 
-def test_a_cleared_task_says_that_it_starts_over(airflow: Airflow) -> None:
+def test_a_cleared_task_logs_that_it_starts_again(airflow: Airflow) -> None:
     parent = airflow.parent(durable=True)
     parent.run()
     parent.clear()

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from trigger_compat import TriggerDagRunOperator, pins
+from trigger_compat import TriggerDagRunOperator
+from trigger_compat.operator import IDENTIFYING_FIELDS
+from trigger_compat.task import pins
 
 
 def ago(seconds: float) -> datetime:
@@ -18,7 +20,7 @@ def ago(seconds: float) -> datetime:
 def given(**arguments: Any) -> TriggerDagRunOperator:
     """An operator with these arguments, as if they had been rendered to themselves."""
     operator = TriggerDagRunOperator(task_id="t", **{"trigger_dag_id": "child", **arguments})
-    operator.unrendered = {name: arguments.get(name) for name in pins.FIELDS}
+    operator.unrendered = {name: arguments.get(name) for name in IDENTIFYING_FIELDS}
     return operator
 
 
@@ -59,21 +61,21 @@ def test_a_date_of_just_now_is_made_anew(*, seconds: float, anew: bool, as_text:
     date = ago(seconds)
     operator = given(logical_date=date.isoformat() if as_text else date)
 
-    assert pins.date_is_made_anew(operator) is anew
+    assert pins.date_is_current_time(operator) is anew
 
 
 @pytest.mark.parametrize("date", ["2026-01-31", "no date", None])
 def test_any_other_date_is_not(date: str | None) -> None:
-    assert not pins.date_is_made_anew(given(logical_date=date))
+    assert not pins.date_is_current_time(given(logical_date=date))
 
 
 def test_a_template_is_made_anew_only_if_it_names_the_time() -> None:
     """``{{ ts }}`` of a run that has just begun is the present too, and stays."""
     operator = given(logical_date=ago(0).isoformat())
     operator.unrendered = {"logical_date": "{{ ts }}"}
-    assert not pins.date_is_made_anew(operator)
+    assert not pins.date_is_current_time(operator)
     operator.unrendered = {"logical_date": "{{ macros.datetime.utcnow() }}"}
-    assert pins.date_is_made_anew(operator)
+    assert pins.date_is_current_time(operator)
     assert pins.moving(operator) == []
 
 

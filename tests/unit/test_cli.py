@@ -220,8 +220,8 @@ def test_the_doctor_names_the_path_and_what_it_cannot_keep(
     found = _diagnosis(capsys)
 
     assert (found["path"], found["deferral_path"]) == ("exception", "exception")
-    assert found["why"] == "it is the default on Airflow 3.2.2"
-    assert found["capabilities"]["note"] == "honoured"
+    assert found["why"] == "the default on Airflow 3.2.2"
+    assert found["capabilities"]["note"] == "supported"
     assert found["capabilities"]["run_after"] == "fails the task; needs Airflow >=3.3"
     assert "exception-W2-retries" in found["deviations"]
     assert found["in_matrix"] == "tested, released 2026-05-29"
@@ -234,7 +234,7 @@ def test_the_doctor_says_what_forces_a_path(
     monkeypatch.setenv(dispatch.FORCING_VARIABLE, "accessor")
     found = _diagnosis(capsys)
 
-    assert (found["path"], found["why"]) == ("accessor", "TRIGGER_COMPAT_PATH=accessor forces it")
+    assert (found["path"], found["why"]) == ("accessor", "forced by TRIGGER_COMPAT_PATH=accessor")
     assert set(found["deviations"]) == {"accessor-R2-params"}
 
 

@@ -15,7 +15,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from trigger_compat import contract, values
-from trigger_compat.contract import Identity, Outcome, Parent, Resume, build_request, durable_run_id
+from trigger_compat.contract import Action, Identity, Outcome, Parent, build_request, durable_run_id
 from trigger_compat.errors import InvalidRequest, InvalidRequestType
 
 NOW = datetime(2026, 1, 31, 12, 30, 15, 123456, tzinfo=timezone.utc)
@@ -254,8 +254,8 @@ def test_r5_refuses_what_cannot_be_waited_for(value: object) -> None:
 
 @pytest.mark.parametrize(("rendered", "meant"), [("False", False), ("true", True), ("0", False), (1, True)])
 def test_c2_a_rendered_boolean_means_what_it_says(rendered: object, meant: bool) -> None:
-    assert build(wait_for_completion=rendered).wait is meant
-    assert build(skip_when_already_exists=rendered).skip is meant
+    assert build(wait_for_completion=rendered).wait_for_completion is meant
+    assert build(skip_when_already_exists=rendered).skip_when_already_exists is meant
 
 
 def test_c2_a_rendered_boolean_that_says_nothing_is_refused() -> None:
@@ -293,25 +293,25 @@ def test_w1_w2_w3_states_are_classified() -> None:
 @pytest.mark.parametrize(
     ("state", "computed", "pinned", "pinned_with_reset"),
     [
-        (None, Resume.SUBMIT, Resume.SUBMIT, Resume.SUBMIT),
-        ("queued", Resume.RECONNECT, Resume.RECONNECT, Resume.RECONNECT),
-        ("running", Resume.RECONNECT, Resume.RECONNECT, Resume.RECONNECT),
-        ("success", Resume.ALREADY_SUCCEEDED, Resume.ALREADY_SUCCEEDED, Resume.ALREADY_SUCCEEDED),
-        ("failed", Resume.NEXT_GENERATION, Resume.REFUSE, Resume.SUBMIT),
+        (None, Action.SUBMIT, Action.SUBMIT, Action.SUBMIT),
+        ("queued", Action.RECONNECT, Action.RECONNECT, Action.RECONNECT),
+        ("running", Action.RECONNECT, Action.RECONNECT, Action.RECONNECT),
+        ("success", Action.ALREADY_SUCCEEDED, Action.ALREADY_SUCCEEDED, Action.ALREADY_SUCCEEDED),
+        ("failed", Action.NEXT_GENERATION, Action.REFUSE, Action.SUBMIT),
     ],
 )
 def test_x1_x2_x3_x9_resume_decision(
-    state: str | None, computed: Resume, pinned: Resume, pinned_with_reset: Resume
+    state: str | None, computed: Action, pinned: Action, pinned_with_reset: Action
 ) -> None:
-    assert build(durable=True, parent=PARENT).resume(state) is computed
-    assert build(durable=True, parent=PARENT, trigger_run_id="fixed").resume(state) is pinned
+    assert build(durable=True, parent=PARENT).next_action(state) is computed
+    assert build(durable=True, parent=PARENT, trigger_run_id="fixed").next_action(state) is pinned
     with_reset = build(durable=True, parent=PARENT, trigger_run_id="fixed", reset_dag_run=True)
-    assert with_reset.resume(state) is pinned_with_reset
+    assert with_reset.next_action(state) is pinned_with_reset
 
 
 def test_x6_a_computed_run_is_never_reset() -> None:
-    assert not build(durable=True, parent=PARENT, reset_dag_run=True).reset
-    assert build(durable=True, parent=PARENT, trigger_run_id="fixed", reset_dag_run=True).reset
+    assert not build(durable=True, parent=PARENT, reset_dag_run=True).reset_dag_run
+    assert build(durable=True, parent=PARENT, trigger_run_id="fixed", reset_dag_run=True).reset_dag_run
 
 
 def test_x4_identity_is_the_same_for_every_try_of_an_epoch() -> None:
@@ -410,18 +410,18 @@ def test_earlier_tries_of_the_epoch(try_number: int, epoch: int, retries: int, e
 def test_x5_a_record_is_recalled_in_its_own_epoch_only() -> None:
     request = build(durable=True, parent=PARENT).at_generation(2)
     record = json.loads(json.dumps(request.record()))
-    assert build(durable=True, parent=PARENT).recalls(record) == request
-    assert build(durable=True, parent=replace(PARENT, epoch=5)).recalls(record) is None
-    assert build(durable=True, parent=replace(PARENT, loop_index=1)).recalls(record) is None
-    assert build(durable=True, parent=replace(PARENT, run_started=None)).recalls(record) is None
+    assert build(durable=True, parent=PARENT).from_record(record) == request
+    assert build(durable=True, parent=replace(PARENT, epoch=5)).from_record(record) is None
+    assert build(durable=True, parent=replace(PARENT, loop_index=1)).from_record(record) is None
+    assert build(durable=True, parent=replace(PARENT, run_started=None)).from_record(record) is None
     wrong: list[object] = [None, "x", [], {}, {**record, "generation": "2"}, {**record, "run_id": 1}]
     for damaged in wrong:
-        assert build(durable=True, parent=PARENT).recalls(damaged) is None
+        assert build(durable=True, parent=PARENT).from_record(damaged) is None
 
 
 def test_x16_a_record_counts_though_the_identity_has_another_value_by_now() -> None:
     record = build(durable=True, parent=PARENT, trigger_run_id="x-1").record()
-    recalled = build(durable=True, parent=PARENT, trigger_run_id="x-2", trigger_dag_id="other").recalls(
+    recalled = build(durable=True, parent=PARENT, trigger_run_id="x-2", trigger_dag_id="other").from_record(
         record
     )
     assert recalled is not None
@@ -429,20 +429,20 @@ def test_x16_a_record_counts_though_the_identity_has_another_value_by_now() -> N
 
 
 def test_x16_a_date_that_is_made_anew_pins_nothing() -> None:
-    request = build(durable=True, parent=PARENT, logical_date=NOW, date_is_made_anew=True)
+    request = build(durable=True, parent=PARENT, logical_date=NOW, date_is_current_time=True)
     assert request.identity is Identity.COMPUTED
     assert (request.run_id, request.logical_date) == (durable_run_id(PARENT, "child", 1), NOW)
-    assert build(parent=PARENT, logical_date=NOW, date_is_made_anew=True).identity is Identity.PINNED
+    assert build(parent=PARENT, logical_date=NOW, date_is_current_time=True).identity is Identity.PINNED
 
 
 def test_x3_a_failed_child_settles_nothing_where_a_newer_one_can_exist() -> None:
     request = build(durable=True, parent=replace(PARENT, try_number=3))
     assert request.parent is not None
     assert request.parent.earlier_tries == 2
-    assert not request.at_generation(1).settles("failed")
-    assert request.at_generation(2).settles("failed")
+    assert not request.at_generation(1).is_latest("failed")
+    assert request.at_generation(2).is_latest("failed")
     for state in ("success", "running", "queued"):
-        assert request.at_generation(1).settles(state)
+        assert request.at_generation(1).is_latest(state)
 
 
 def test_t8_only_a_pinned_run_can_be_somebody_elses() -> None:

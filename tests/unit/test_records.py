@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from trigger_compat.records import STORE, Records, with_records
+from trigger_compat.task.records import STORE, Records, with_records
 
 
 class Store:

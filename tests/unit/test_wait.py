@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trigger_compat.contract import PASSING_FAILURES_TOLERATED_FOR, build_request
-from trigger_compat.wait import ChildGone, PassingFailure, next_look, wait_for
+from trigger_compat.contract import TRANSIENT_ERRORS_TOLERATED_FOR, build_request
+from trigger_compat.paths import TransientError
+from trigger_compat.task.wait import ChildGone, next_poll, wait_for
 
 
 class Clock:
@@ -74,9 +75,9 @@ def test_w7_passing_failures_are_waited_out_and_said_once() -> None:
     clock = Clock()
 
     def child(elapsed: float) -> str:
-        if 10 < elapsed < 10 + PASSING_FAILURES_TOLERATED_FOR:
+        if 10 < elapsed < 10 + TRANSIENT_ERRORS_TOLERATED_FOR:
             message = "connection refused"
-            raise PassingFailure(message)
+            raise TransientError(message)
         return "running" if elapsed < 700 else "success"
 
     assert clock.wait(child) == "success"
@@ -87,12 +88,12 @@ def test_w7_failures_that_do_not_pass_end_the_wait_with_the_last_error() -> None
     clock = Clock()
 
     def child(elapsed: float) -> str:
-        raise PassingFailure(str(elapsed))
+        raise TransientError(str(elapsed))
 
-    with pytest.raises(PassingFailure):
+    with pytest.raises(TransientError):
         clock.wait(child)
     failing_for = clock.looks[-1] - clock.looks[0]
-    assert PASSING_FAILURES_TOLERATED_FOR <= failing_for <= PASSING_FAILURES_TOLERATED_FOR + 60
+    assert TRANSIENT_ERRORS_TOLERATED_FOR <= failing_for <= TRANSIENT_ERRORS_TOLERATED_FOR + 60
 
 
 def test_w7_each_spell_of_failures_has_its_own_ten_minutes() -> None:
@@ -101,7 +102,7 @@ def test_w7_each_spell_of_failures_has_its_own_ten_minutes() -> None:
     def child(elapsed: float) -> str:
         if elapsed < 5000 and int(elapsed / 300) % 2:
             message = "away"
-            raise PassingFailure(message)
+            raise TransientError(message)
         return "running" if elapsed < 5000 else "success"
 
     assert clock.wait(child) == "success"
@@ -126,7 +127,7 @@ POKES = st.sampled_from([0.1, 0.2, 1, 1.5, 2, 3, 5, 7.3, 10, 30, 60, 61.7, 300, 
 def test_w6_a_child_is_noticed_early_and_never_later_than_by_plain_polling(took: float, poke: float) -> None:
     looked = 0.0
     while looked < took or not looked:
-        looked = next_look(looked, poke) if took - looked < 50 * poke else looked + poke
+        looked = next_poll(looked, poke) if took - looked < 50 * poke else looked + poke
     plain = max(math.ceil(took / poke), 1) * poke
     assert looked <= plain + 1e-6
     if max(1.5 * took, took + 2) < plain:
@@ -137,7 +138,7 @@ def test_w6_a_child_is_noticed_early_and_never_later_than_by_plain_polling(took:
 def test_w6_the_extra_looks_are_few(poke: float) -> None:
     looks = [0.0]
     while looks[-1] < 20 * poke:
-        looks.append(next_look(looks[-1], poke))
+        looks.append(next_poll(looks[-1], poke))
     extra = (len(looks) - 1) - round(looks[-1] / poke)
     assert extra <= 2 * math.log2(poke) + 2
     gaps = [later - earlier for earlier, later in itertools.pairwise(looks)]

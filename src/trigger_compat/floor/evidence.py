@@ -189,7 +189,7 @@ def _unconditional(matrix: Matrix, minor: Minor) -> Iterable[str]:
     releases = [(Version(row.airflow).release, minor_of(row.airflow)) for row in matrix.releases]
     for name, argument in contract.ARGUMENTS.items():
         honoured = {
-            (major, least, patch): dispatch.within(argument.honoured, (major, least, patch))
+            (major, least, patch): dispatch.within(argument.supported_on, (major, least, patch))
             for (major, least, patch), _ in releases
         }
         later = [answer for release, answer in honoured.items() if release[:2] >= minor]

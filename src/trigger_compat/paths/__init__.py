@@ -1,23 +1,31 @@
-"""The three ways to trigger a dag run, each a module with the functions of :class:`Path`.
+"""The three ways to trigger a dag run. Each is a module with the functions of :class:`Path`.
 
-Same names, same order, in every path; what they have to do is said here, how they do it there.
+The functions have the same names and the same order in every path. What each has to do is said here, how it
+does it is said there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
     from trigger_compat.contract import TriggerRequest
-    from trigger_compat.operator import TriggerDagRunOperator
 
 Context = Mapping[str, Any]
 
 
-def task_instance(context: Context) -> Any:
-    """Return the running task instance, None in a call from outside a task."""
-    return context.get("ti") or context.get("task_instance")
+class TransientError(Exception):
+    """A call failed for a reason that can pass: HTTP 5xx, refused connection, database away (clause W7)."""
+
+
+class Caller(Protocol):
+    """What a path needs of the operator that triggers; the operator link reads the two ids."""
+
+    log: Any
+    trigger_dag_id: str
+    triggered_run_id: str | None
 
 
 class Path(Protocol):
@@ -25,34 +33,47 @@ class Path(Protocol):
 
     @staticmethod
     def is_paused(request: TriggerRequest, context: Context) -> bool:
-        """Say whether the target dag is paused (T7)."""
+        """Return whether the target dag is paused (T7)."""
 
     @staticmethod
-    def publish(operator: TriggerDagRunOperator, request: TriggerRequest, context: Context) -> None:
+    def publish(caller: Caller, request: TriggerRequest, context: Context) -> None:
         """Push ``trigger_run_id`` and, where Airflow keeps it as an XCom, the operator link (T6)."""
 
     @staticmethod
-    def submit(operator: TriggerDagRunOperator, request: TriggerRequest, context: Context) -> bool:
+    def submit(caller: Caller, request: TriggerRequest, context: Context) -> bool:
         """Trigger the run, or reset it if it exists and the request says so (T1, T3).
 
-        :return: False if the run exists and was left alone. A path whose runner triggers the run
-            does not return.
+        :return: False if the run exists and was left alone. Where the task runner triggers, this does not
+            return: it raises the runner's exception.
         """
 
     @staticmethod
-    def holder(request: TriggerRequest, context: Context) -> str | None:
-        """Return the id of the run that is in this request's way, by its id or by its logical date (T2).
+    def find_existing(request: TriggerRequest, context: Context) -> str | None:
+        """Return the id of the run that has this request's run id or logical date (T2).
 
         :return: None if there is no such run, an empty text if there is one and Airflow does not say which.
         """
 
     @staticmethod
-    def look(request: TriggerRequest, context: Context) -> str | None:
+    def get_state(request: TriggerRequest, context: Context) -> str | None:
         """Return the state of the child, None if there is no such run. Works in the triggerer too.
 
-        :raises trigger_compat.wait.PassingFailure: the look failed for a reason that may pass (W7).
+        :raises TransientError: the state could not be read for a reason that can pass (W7).
         """
 
     @staticmethod
-    def resumed(request: TriggerRequest, event: Mapping[str, Any]) -> str | None:
-        """Return the child's state after a deferral, None if the event holds none (D4)."""
+    def state_from_event(request: TriggerRequest, event: Mapping[str, Any]) -> str | None:
+        """Return the child's state from the event that ended a deferral, None if it holds none (D4)."""
+
+
+def load(name: str) -> Path:
+    """Import a path.
+
+    :param name: what :func:`trigger_compat.dispatch.choose` returned.
+    """
+    return cast("Path", import_module(f"{__name__}.{name}"))
+
+
+def task_instance(context: Context) -> Any:
+    """Return the running task instance, None in a call from outside a task."""
+    return context.get("ti") or context.get("task_instance")

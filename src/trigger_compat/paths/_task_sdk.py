@@ -1,4 +1,4 @@
-"""What both 3.x paths do in the same way: through the supervisor, with the task's own token."""
+"""What both 3.x paths do in the same way: through the supervisor, with the token of the task."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 from trigger_compat import values
 from trigger_compat._airflow import AirflowException, AirflowFailException
 from trigger_compat.links import RUN_ID_XCOM, TriggerDagRunLink
-from trigger_compat.paths import task_instance
-from trigger_compat.wait import PassingFailure
+from trigger_compat.paths import TransientError, task_instance
 
 if TYPE_CHECKING:
     from trigger_compat.contract import TriggerRequest
-    from trigger_compat.operator import TriggerDagRunOperator
-    from trigger_compat.paths import Context
+    from trigger_compat.paths import Caller, Context
 
-_MAY_PASS: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+_TRANSIENT_STATUS: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +28,20 @@ class ApiFailure:
     reason: str | None = None
 
     @property
-    def may_pass(self) -> bool:
-        """Whether asking again later can help (clause W7)."""
+    def is_transient(self) -> bool:
+        """Whether the same call can succeed later (clause W7)."""
         return (
-            self.status is None or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.status in _MAY_PASS
+            self.status is None
+            or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            or self.status in _TRANSIENT_STATUS
         )
 
 
 def api_failure(error: Exception) -> ApiFailure | None:
-    """Return what the API answered, or None if the error is of another kind.
+    """Return what the API server answered, or None if the error is of another kind.
 
-    The supervisor passes an API error on as ``AirflowRuntimeError``; in ``dag.test()`` there is no
-    supervisor in between, and the client's own HTTP error comes up instead.
+    The supervisor passes an API error on as ``AirflowRuntimeError``. In ``dag.test()`` there is no
+    supervisor in between, so the error is the client's own HTTP error.
     """
     response = getattr(error, "error", None)
     if str(getattr(getattr(response, "error", None), "value", "")).upper() == "API_SERVER_ERROR":
@@ -54,7 +54,7 @@ def api_failure(error: Exception) -> ApiFailure | None:
 
 
 def _failure(status: int | None, detail: Any, otherwise: str) -> ApiFailure:
-    """Take the server's own sentence from its answer; it may be nested, and is ``message`` in all of 3.x."""
+    """Take the server's own message from its answer, in which it may be nested."""
     while isinstance(detail, Mapping):
         if isinstance(detail.get("message"), str):
             return ApiFailure(status, detail["message"], detail.get("reason"))
@@ -63,10 +63,10 @@ def _failure(status: int | None, detail: Any, otherwise: str) -> ApiFailure:
 
 
 def refusal(request: TriggerRequest, failure: ApiFailure) -> AirflowException:
-    """Return the error for a trigger that the API server refuses, e.g. for want of the dag (T5).
+    """Return the error for a trigger that the API server refused, e.g. because there is no such dag (T5).
 
-    Not retried where the server says that a value is wrong, as it does since 3.3 of a conf that the dag's
-    params refuse (R2); a bare HTTP 500 is all that is known of it before.
+    A retry is pointless where the server says that a value is wrong, as it does since 3.3 when the dag's
+    params refuse the conf (R2). Before 3.3 the server answers a bare HTTP 500, which may have other causes.
     """
     what = f"Cannot trigger dag {request.dag_id!r}, run {request.run_id!r}"
     if failure.status == HTTPStatus.BAD_REQUEST and failure.reason == "value_error":
@@ -79,28 +79,28 @@ def is_paused(request: TriggerRequest, context: Context) -> bool:
     try:
         paused: bool = task_instance(context).get_dag(request.dag_id).is_paused
     except Exception as error:
-        if (failure := api_failure(error)) and not failure.may_pass:
+        if (failure := api_failure(error)) and not failure.is_transient:
             raise refusal(request, failure) from error
         raise
     return paused
 
 
-def publish(operator: TriggerDagRunOperator, request: TriggerRequest, context: Context) -> None:
+def publish(caller: Caller, request: TriggerRequest, context: Context) -> None:
     """Push the run id and the link."""
     task_instance(context).xcom_push(key=RUN_ID_XCOM, value=request.run_id)
-    publish_link(operator, context)
+    publish_link(caller, context)
 
 
-def publish_link(operator: TriggerDagRunOperator, context: Context) -> None:
+def publish_link(caller: Caller, context: Context) -> None:
     """Push the link alone; the runner pushes it only when the try has ended (#67327)."""
     link = TriggerDagRunLink()
     if ti := task_instance(context):
-        ti.xcom_push(key=link.xcom_key, value=link.get_link(operator, ti_key=None))
+        ti.xcom_push(key=link.xcom_key, value=link.get_link(caller, ti_key=None))
 
 
-def holder(request: TriggerRequest, context: Context) -> str | None:
-    """Look for a run of this id, then count those of the logical date, whose ids the API does not tell."""
-    if look(request, context) is not None:
+def find_existing(request: TriggerRequest, context: Context) -> str | None:
+    """Ask for a run of this id, then count the runs of the logical date: the API does not name them."""
+    if get_state(request, context) is not None:
         return request.run_id
     date = request.logical_date
     if date and task_instance(context).get_dr_count(dag_id=request.dag_id, logical_dates=[date]):
@@ -108,7 +108,7 @@ def holder(request: TriggerRequest, context: Context) -> str | None:
     return None
 
 
-def look(request: TriggerRequest, context: Context) -> str | None:
+def get_state(request: TriggerRequest, context: Context) -> str | None:
     """Ask the API server for the state of the run, in the triggerer too, where there is no context."""
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
@@ -119,14 +119,14 @@ def look(request: TriggerRequest, context: Context) -> str | None:
         failure = api_failure(error)
         if failure and failure.status == HTTPStatus.NOT_FOUND:
             return None
-        if failure and failure.may_pass:
-            raise PassingFailure(failure.text) from error
+        if failure and failure.is_transient:
+            raise TransientError(failure.text) from error
         raise
-    # An enum in spite of its annotation, and not airflow.utils.state's.
+    # An enum in spite of its annotation, and not that of airflow.utils.state.
     return str(getattr(state, "value", state))
 
 
-def resumed(request: TriggerRequest, event: Mapping[str, Any]) -> str | None:
+def state_from_event(request: TriggerRequest, event: Mapping[str, Any]) -> str | None:
     """Read the state from the trigger's event, which has one entry per run id."""
     state = event.get(request.run_id)
     return None if state is None else str(getattr(state, "value", state))

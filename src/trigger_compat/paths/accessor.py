@@ -1,7 +1,7 @@
-"""Airflow 3.3+, and 3.0+ when forced: trigger through the supervisor and stay in ``execute``.
+"""Airflow 3.3+, and 3.0+ when forced: trigger through the supervisor, and wait in ``execute``.
 
-Because nothing is left to the task runner, retries, callbacks, listeners, ``execution_timeout`` and
-``post_execute`` treat a trigger like any other task.
+The task runner does nothing of its own, so retries, callbacks, listeners, ``execution_timeout`` and
+``post_execute`` work as for any other task.
 """
 
 from __future__ import annotations
@@ -15,15 +15,14 @@ from trigger_compat.paths import _task_sdk, task_instance
 
 if TYPE_CHECKING:
     from trigger_compat.contract import TriggerRequest
-    from trigger_compat.operator import TriggerDagRunOperator
-    from trigger_compat.paths import Context
+    from trigger_compat.paths import Caller, Context
 
 is_paused: Final = _task_sdk.is_paused
 publish: Final = _task_sdk.publish
 
 
-def submit(operator: TriggerDagRunOperator, request: TriggerRequest, context: Context) -> bool:
-    """Trigger and return; the supervisor's client resets an existing run if the request says so."""
+def submit(caller: Caller, request: TriggerRequest, context: Context) -> bool:
+    """Send the trigger. The supervisor's client resets an existing run if the request says so."""
     fields: dict[str, Any] = {
         "dag_id": request.dag_id,
         "run_id": request.run_id,
@@ -31,7 +30,7 @@ def submit(operator: TriggerDagRunOperator, request: TriggerRequest, context: Co
         "logical_date": request.logical_date,
         "run_after": request.run_after,
         "note": request.note,
-        "reset_dag_run": request.reset,
+        "reset_dag_run": request.reset_dag_run,
     }
     ti = task_instance(context)
     if ti is None:
@@ -48,22 +47,22 @@ def submit(operator: TriggerDagRunOperator, request: TriggerRequest, context: Co
         if failure is None or failure.status is None:
             raise
         # Until 3.3 a logical date that another run has is a server error, not a conflict.
-        asks = failure.status == HTTPStatus.INTERNAL_SERVER_ERROR and request.gives_date
-        if asks and holder(request, context) is not None:
+        may_be_taken = failure.status == HTTPStatus.INTERNAL_SERVER_ERROR and request.gives_date
+        if may_be_taken and find_existing(request, context) is not None:
             return False
         raise _task_sdk.refusal(request, failure) from error
     return not _already_exists(answer)
 
 
 def _trigger_by_task_instance(ti: Any, fields: dict[str, Any]) -> Any:
-    """Use the accessor that is proposed upstream (#69135), with the arguments it turns out to take."""
+    """Use the accessor proposed for Airflow (apache/airflow#69135), with the arguments that it takes."""
     known = signature(ti.trigger_dag_run).parameters
     takes_any = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in known.values())
     return ti.trigger_dag_run(**{name: fields[name] for name in fields if takes_any or name in known})
 
 
 def _send(fields: dict[str, Any]) -> Any:
-    """Send the message the runner would send for a ``DagRunTriggerException`` (P4)."""
+    """Send the message that the task runner sends for a ``DagRunTriggerException`` (P4)."""
     from airflow.sdk.execution_time import task_runner
     from airflow.sdk.execution_time.comms import TriggerDagRun
 
@@ -83,6 +82,6 @@ def _already_exists(answer: Any) -> bool:
     return str(getattr(error, "value", error)).upper() == "DAGRUN_ALREADY_EXISTS"
 
 
-holder: Final = _task_sdk.holder
-look: Final = _task_sdk.look
-resumed: Final = _task_sdk.resumed
+find_existing: Final = _task_sdk.find_existing
+get_state: Final = _task_sdk.get_state
+state_from_event: Final = _task_sdk.state_from_event

@@ -1,4 +1,4 @@
-"""Airflow 2.11: the worker has the database, so the operator triggers, looks and resets by ORM."""
+"""Airflow 2.11: a worker can use the database, so the operator triggers, polls and resets by ORM."""
 
 from __future__ import annotations
 
@@ -19,15 +19,13 @@ from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from trigger_compat import events, values
 from trigger_compat._airflow import AirflowException, AirflowFailException
 from trigger_compat.links import RUN_ID_XCOM
-from trigger_compat.paths import task_instance
-from trigger_compat.wait import PassingFailure
+from trigger_compat.paths import TransientError, task_instance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trigger_compat.contract import TriggerRequest
-    from trigger_compat.operator import TriggerDagRunOperator
-    from trigger_compat.paths import Context
+    from trigger_compat.paths import Caller, Context
 
 
 def is_paused(request: TriggerRequest, context: Context) -> bool:
@@ -40,27 +38,27 @@ def is_paused(request: TriggerRequest, context: Context) -> bool:
     return paused
 
 
-def publish(operator: TriggerDagRunOperator, request: TriggerRequest, context: Context) -> None:
+def publish(caller: Caller, request: TriggerRequest, context: Context) -> None:
     """Push the run id; the webserver makes the link from it."""
     task_instance(context).xcom_push(key=RUN_ID_XCOM, value=request.run_id)
 
 
-def submit(operator: TriggerDagRunOperator, request: TriggerRequest, context: Context) -> bool:
+def submit(caller: Caller, request: TriggerRequest, context: Context) -> bool:
     """Create the run in the database, or clear the one that has this id."""
     date = request.logical_date
     if date is None:
-        events.TaskLog(operator.log).warning(events.DATE_MADE_UP, **request.name)
+        events.TaskLog(caller.log).warning(events.DATE_MADE_UP, **request.name)
         date = timezone.utcnow()
     while other := _create(request, date):
         if other == request.run_id:
-            if request.reset and not _reset(request):
+            if request.reset_dag_run and not _reset(request):
                 continue  # deleted in between
-            return request.reset
-        # Airflow 2 also takes a run with the same date for the same run. A date the author did not
-        # give may move; mapped parents that start together would collide otherwise (#28868).
+            return request.reset_dag_run
+        # To Airflow 2, a run of the same logical date is the same run. A date that the author did not give
+        # may move: mapped tasks that start together would collide otherwise (apache/airflow#28868).
         if request.owns_run:
             date += timedelta(microseconds=1)
-        elif request.reset:
+        elif request.reset_dag_run:
             msg = (
                 f"Cannot trigger dag {request.dag_id!r}, run {request.run_id!r}: its logical date is that of"
                 f" run {other!r}, and a reset is for the run of the given id only; use another logical date"
@@ -72,7 +70,7 @@ def submit(operator: TriggerDagRunOperator, request: TriggerRequest, context: Co
 
 
 def _create(request: TriggerRequest, date: datetime) -> str | None:
-    """Create the run; return the id of the run that is in the way, if there is one."""
+    """Create the run. If a run of this id or date exists, return its id instead."""
     dag: Any = DagModel.get_current(request.dag_id)  # None for an unknown dag, though its annotation says not
     if dag and dag.has_import_errors:
         # Airflow 2 would queue a run of what it parsed last; every 3.x refuses, and nothing could run it.
@@ -92,8 +90,8 @@ def _create(request: TriggerRequest, date: datetime) -> str | None:
         what = f"Cannot trigger dag {request.dag_id!r}, run {request.run_id!r}"
         raise AirflowFailException(f"{what}: {values.params_refusal(str(error))}") from error
     except IntegrityError:
-        # Another worker was between our look and our insert.
-        if look(request, {}) is None:
+        # Another worker inserted the run after the check.
+        if get_state(request, {}) is None:
             raise
         return request.run_id
     return None
@@ -114,9 +112,9 @@ def _reset(request: TriggerRequest) -> bool:
     return True
 
 
-def holder(request: TriggerRequest, context: Context) -> str | None:
-    """Look for a run of this id, then read which one has this logical date."""
-    if look(request, context) is not None:
+def find_existing(request: TriggerRequest, context: Context) -> str | None:
+    """Look for a run of this id, then for one of this logical date."""
+    if get_state(request, context) is not None:
         return request.run_id
     same_date = (DagRun.dag_id == request.dag_id, DagRun.execution_date == request.logical_date)
     with create_session() as session:
@@ -124,13 +122,13 @@ def holder(request: TriggerRequest, context: Context) -> str | None:
     return found
 
 
-def look(request: TriggerRequest, context: Context) -> str | None:
+def get_state(request: TriggerRequest, context: Context) -> str | None:
     """Read the state of the run."""
     try:
         with create_session() as session:
             state = session.scalar(_state_of(request))
     except (OperationalError, InterfaceError) as error:
-        raise PassingFailure(str(error.orig)) from error
+        raise TransientError(str(error.orig)) from error
     return None if state is None else str(getattr(state, "value", state))
 
 
@@ -138,6 +136,6 @@ def _state_of(request: TriggerRequest) -> Any:
     return select(DagRun.state).where(DagRun.dag_id == request.dag_id, DagRun.run_id == request.run_id)
 
 
-def resumed(request: TriggerRequest, event: Mapping[str, Any]) -> str | None:
+def state_from_event(request: TriggerRequest, event: Mapping[str, Any]) -> str | None:
     """Read the state from the event, or from the run: on 2.11 upstream's triggers do not say it."""
-    return event[request.run_id] if request.run_id in event else look(request, {})
+    return event[request.run_id] if request.run_id in event else get_state(request, {})

@@ -63,11 +63,11 @@ def test_an_unknown_path_is_refused(airflow: Airflow) -> None:
 
 
 @pytest.fixture
-def pretend(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[dispatch.Release], None]]:
+def pretend(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[dispatch.AirflowVersion], None]]:
     """Make the dispatch take the installed Airflow for another release."""
     caches = (dispatch.within, dispatch.default_path)
 
-    def to_be(release: dispatch.Release) -> None:
+    def to_be(release: dispatch.AirflowVersion) -> None:
         monkeypatch.setattr(dispatch, "release", lambda: release)
         for cached in caches:
             cached.cache_clear()
@@ -81,7 +81,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[dispatch.Rele
 @pytest.mark.own
 @pytest.mark.clause("P3")
 def test_an_airflow_that_is_too_old_is_refused_when_the_dag_is_parsed(
-    airflow: Airflow, pretend: Callable[[dispatch.Release], None]
+    airflow: Airflow, pretend: Callable[[dispatch.AirflowVersion], None]
 ) -> None:
     pretend((2, 10, 5))
     with pytest.raises(
@@ -93,7 +93,7 @@ def test_an_airflow_that_is_too_old_is_refused_when_the_dag_is_parsed(
 @pytest.mark.own
 @pytest.mark.clause("P3")
 def test_an_airflow_that_is_newer_than_known_takes_the_newest_path(
-    airflow: Airflow, pretend: Callable[[dispatch.Release], None]
+    airflow: Airflow, pretend: Callable[[dispatch.AirflowVersion], None]
 ) -> None:
     pretend((3, 99, 0))
     with pytest.warns(UserWarning, match=r"knows Airflow up to 3\.\d+, found 3\.99\.0") as warned:

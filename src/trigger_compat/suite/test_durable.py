@@ -571,5 +571,5 @@ def test_an_identity_that_cannot_be_found_again_is_said(airflow: Airflow) -> Non
         return
     second = parent.retry(finish("success"))
     assert len(second.children) == 2
-    assert "trigger_run_id may have another value on the next try" in first.log
+    assert "trigger_run_id may render to another value on the next try" in first.log
     assert "its child is not found" in second.log

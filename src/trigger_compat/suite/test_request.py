@@ -439,7 +439,7 @@ def test_a_note_is_stored_or_warned_about(airflow: Airflow) -> None:
         assert outcome.child.note == "why it runs"
     else:
         assert outcome.child.note is None
-        assert "note is honoured by Airflow" in outcome.log
+        assert "note needs Airflow" in outcome.log
 
 
 @pytest.mark.clause("T1")

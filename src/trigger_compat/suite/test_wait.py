@@ -164,7 +164,7 @@ def test_a_short_outage_does_not_end_the_wait(airflow: Airflow) -> None:
     outcome = airflow.parent(wait_for_completion=True).run(outage)
 
     assert outcome.state == "success"
-    assert outcome.log.count("Cannot look at dag run") == 1
+    assert outcome.log.count("Cannot read the state of dag run") == 1
 
 
 @pytest.mark.clause("W6")

@@ -1,0 +1,99 @@
+"""The in-process wait: poll the child often at first, then less often, until its state ends the wait (W1-W7).
+
+Every path that waits inside ``execute`` uses it. The clock and the sleep are arguments, so that a test can
+wait for a day in a millisecond.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from trigger_compat import events
+from trigger_compat.contract import TRANSIENT_ERRORS_TOLERATED_FOR, Outcome, TriggerRequest
+from trigger_compat.paths import TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FIRST_GAP = 2.0
+"""Seconds before the first poll, and the shortest gap between early polls."""
+
+_TERMINAL: Final = ("success", "failed")
+"""States that a dag run leaves only when somebody clears it."""
+
+
+class ChildGone(Exception):
+    """The child run no longer exists (clause W4)."""
+
+
+def next_poll(elapsed: float, poke_interval: float) -> float:
+    """Return when to poll next, in seconds since the wait began (clause W6).
+
+    Gaps grow with the time waited: a child that ends after d seconds is noticed by max(1.5 d, d + 2). No gap
+    is longer than ``poke_interval``, and there is a poll at every multiple of it, so polling at that interval
+    alone never notices earlier.
+    """
+    gap = max(FIRST_GAP, elapsed / 2)
+    # Half a millisecond later: rounding must not make the same multiple due twice.
+    multiple = ((elapsed + 5e-4) // poke_interval + 1) * poke_interval
+    return max(min(elapsed + gap, multiple), elapsed + min(5e-4, poke_interval))
+
+
+def wait_for(
+    request: TriggerRequest,
+    poll: Callable[[], str | None],
+    log: events.Log,
+    *,
+    state: str | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> str:
+    """Wait until the child is in an allowed or a failed state, and return that state.
+
+    :param poll: returns the child's state, None if there is no such run; raises :class:`TransientError` for
+        a failure that can pass. Any other error ends the wait.
+    :param state: the child's state, if the caller has just polled it.
+    :raises ChildGone: the run does not exist (any more).
+    :raises TransientError: polls have failed for :data:`TRANSIENT_ERRORS_TOLERATED_FOR` seconds.
+    """
+    began = clock()
+    due = 0.0
+    failing_since: float | None = None
+    logged: str | None = None
+    while True:
+        if state is not None and state != logged:
+            logged = state
+            _log_state(log, request, state)
+        if state is not None and request.classify(state) is not Outcome.PENDING:
+            return state
+        due = next_poll(max(due, clock() - began), request.poke_interval)
+        sleep(max(0.0, due - (clock() - began)))
+        try:
+            state = poll()
+        except TransientError as error:
+            state = None
+            if failing_since is None:
+                failing_since = clock()
+                log.warning(
+                    events.POLL_FAILED,
+                    **request.name,
+                    error=str(error),
+                    patience=TRANSIENT_ERRORS_TOLERATED_FOR,
+                )
+            elif clock() - failing_since >= TRANSIENT_ERRORS_TOLERATED_FOR:
+                raise
+            continue
+        failing_since = None
+        if state is None:
+            raise ChildGone
+
+
+def _log_state(log: events.Log, request: TriggerRequest, state: str) -> None:
+    if request.classify(state) is not Outcome.PENDING:
+        log.info(events.ENDED, **request.name, state=state)
+    elif state not in _TERMINAL:
+        log.info(events.WAITING, **request.name, state=state)
+    else:
+        states = {"allowed": list(request.allowed_states), "failed": list(request.failed_states)}
+        log.info(events.UNDECIDED, **request.name, state=state, **states)
