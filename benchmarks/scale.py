@@ -34,7 +34,7 @@ def plain(elapsed: float, poke: float) -> float:
 
 EARLY: Final[Schedule] = next_poll
 MODES: Final[dict[str, Schedule]] = {"early looks": EARLY, "plain polling": plain}
-"""Early looks: an own wait, by the paths accessor and airflow2 and of every durable retry."""
+"""Early looks: an in-process wait, by the paths accessor and airflow2 and of every durable retry."""
 
 
 def looks_in_wait(child: float, poke: float, schedule: Schedule) -> int:

@@ -111,7 +111,7 @@ def overlapping_tries_trigger_one_child(stack: Stack, name: str) -> None:
 
 @about("waiting.crash-after-clear")
 def crash_after_a_clear_reconnects_to_the_second_child(stack: Stack, name: str) -> None:
-    """Where the id of the first child is still stored (3.3, 3.4), it must not be the one gone back to."""
+    """Where the id of the first child is still stored (3.3, 3.4), it must not be the one reconnected to."""
     parent = Parent(stack, name)
     parent.until(parent.waits)
     parent.succeeds(on_try=1)
@@ -125,7 +125,7 @@ def crash_after_a_clear_reconnects_to_the_second_child(stack: Stack, name: str) 
 
 
 @about("waiting.child-fails-after-crash", "deferrable.child-fails-after-crash")
-def failed_child_of_a_retry_is_followed_by_a_fresh_one(stack: Stack, name: str) -> None:
+def failed_child_of_a_retry_is_followed_by_a_new_one(stack: Stack, name: str) -> None:
     """On every Airflow: a durable retry waits in the operator, or in a deferral of its own."""
     parent = Parent(stack, name, {"dies": parent_dies(stack)})
     parent.until(lambda: len(parent.children) == 1)
@@ -242,14 +242,14 @@ def killed_process(stack: Stack, name: str) -> None:
 
 
 @about("waiting.child-fails", "own-wait.child-fails", "deferrable.child-fails")
-def failed_child_is_followed_by_a_fresh_one(stack: Stack, name: str) -> None:
+def failed_child_is_followed_by_a_new_one(stack: Stack, name: str) -> None:
     parent = Parent(stack, name)
     parent.until(lambda: parent.state == "deferred" if "deferrable" in name else parent.waits())
     parent.until(lambda: parent.children[0].state == "running")
     parent.fail_child()
 
     if name.startswith("waiting") and stack.path == "exception":
-        # exception-W2-retries: the task runner of 3.0 - 3.2 reports its own wait's end as failed for good.
+        # exception-W2-retries: the task runner of 3.0 - 3.2 reports its in-process wait's end as failed for good.
         parent.until(parent.ended)
         assert (parent.state, parent.tries) == ("failed", 1), parent.seen()
         assert [run.state for run in parent.children] == ["failed"]

@@ -59,7 +59,7 @@ def test_api_server_killed_in_mid_wait(stack: Stack) -> None:
     parent.stays_down(DOWN_SECONDS)
     assert stack.revive() == [part]
 
-    # An own wait survives it (W7). A wait in the task runner may not; then the retry goes back.
+    # An in-process wait survives it (W7). A wait in the task runner may not; then the retry reconnects.
     parent.succeeds(on_try=None if stack.path == "exception" else 1)
     assert parent.only_child == child
 

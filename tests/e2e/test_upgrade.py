@@ -1,4 +1,4 @@
-"""Airflow is upgraded while a durable parent waits: the retry under the new one goes back to the same child.
+"""Airflow is upgraded while a durable parent waits: the retry under the new one reconnects to the same child.
 
 Needs two environments: the Airflow to start from in TRIGGER_COMPAT_E2E_PYTHON_FROM, the one to arrive at in
 TRIGGER_COMPAT_E2E_PYTHON.

@@ -110,7 +110,7 @@ def test_there_is_one_child(
 def test_there_is_one_child_per_generation(
     airflow: Airflow, dies: Callable[[str, str], None], mode: str, point: str
 ) -> None:
-    """The child of the first try has failed; the second dies on its way to a fresh one."""
+    """The child of the first try has failed; the second dies on its way to a new one."""
     parent = airflow.parent(durable=True, retries=3, **MODES[mode])
     first = crash(parent, dies, mode, "sent, no answer")
     airflow.set_state(first.child, "failed")

@@ -52,13 +52,13 @@ def runs_then(state: str, airflow: Airflow) -> Callable[[Try], None]:
 
 
 @pytest.fixture
-def own_wait(path: str) -> None:
+def in_process_wait(path: str) -> None:
     """Only where this package waits itself; the task runner's words are Airflow's."""
     if dispatch.choose(None if path == "default" else path, defers=False)[0] == "exception":
         pytest.skip("the task runner waits on this path")
 
 
-@pytest.mark.usefixtures("own_wait")
+@pytest.mark.usefixtures("in_process_wait")
 def test_a_wait_logs_each_state_once(airflow: Airflow) -> None:
     outcome = airflow.parent(wait_for_completion=True, poke_interval=0.2).run(runs_then("success", airflow))
 

@@ -35,7 +35,7 @@ def given(**arguments: Any) -> TriggerDagRunOperator:
         "{{ task_instance.id }}",
     ],
 )
-def test_what_names_the_time_may_move(template: str) -> None:
+def test_a_template_that_uses_the_time_may_move(template: str) -> None:
     assert pins.moving(given(trigger_run_id=template)) == ["trigger_run_id"]
 
 
@@ -57,7 +57,7 @@ def test_what_a_run_has_does_not(template: str | None) -> None:
 
 @pytest.mark.parametrize(("seconds", "anew"), [(0, True), (20, True), (3600, False), (-86400, False)])
 @pytest.mark.parametrize("as_text", [False, True])
-def test_a_date_of_just_now_is_made_anew(*, seconds: float, anew: bool, as_text: bool) -> None:
+def test_a_date_close_to_now_is_the_current_time(*, seconds: float, anew: bool, as_text: bool) -> None:
     date = ago(seconds)
     operator = given(logical_date=date.isoformat() if as_text else date)
 
@@ -69,7 +69,7 @@ def test_any_other_date_is_not(date: str | None) -> None:
     assert not pins.date_is_current_time(given(logical_date=date))
 
 
-def test_a_template_is_made_anew_only_if_it_names_the_time() -> None:
+def test_a_template_gives_the_current_time_only_if_it_uses_the_time() -> None:
     """``{{ ts }}`` of a run that has just begun is the present too, and stays."""
     operator = given(logical_date=ago(0).isoformat())
     operator.unrendered = {"logical_date": "{{ ts }}"}

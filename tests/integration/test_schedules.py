@@ -96,7 +96,7 @@ def setups(path: str) -> st.SearchStrategy[Setup]:
 class Foreseen:
     """What an undisturbed try must come to, by the contract.
 
-    :param child: the run it goes back to, None for a new one.
+    :param child: the run it reconnects to, None for a new one.
     :param pending: the child has not ended before the try.
     :param reset: the run is reset.
     :param ends: the parent's state, None where that is up to the child.
@@ -166,15 +166,11 @@ class Schedule(RuleBasedStateMachine):
         self.world.resume(plan)
 
     @precondition(lambda self: self.world.state in (*FINISHED, WAITS_FOR_RETRY, "deferred"))
-    @rule(
-        how=st.sampled_from(
-            ["cleared", "cleared", "cleared after its run", "created again", "next iteration"]
-        )
-    )
+    @rule(how=st.sampled_from(["cleared", "cleared", "cleared after its run", "recreated", "next iteration"]))
     def a_new_epoch(self, how: str) -> None:
         """One rule for all of them, or few schedules would reach a retry."""
         world = self.world
-        if how == "created again" and not world.setup.pinned:
+        if how == "recreated" and not world.setup.pinned:
             world.create_run_again()
         elif how == "next iteration" and not world.setup.pinned:
             world.next_iteration()

@@ -43,7 +43,7 @@ def files(tmp_path: Path) -> list[Path]:
         report(
             "3.4.0b2",
             finding("W2", "a failed child is retried", "pass"),
-            finding("X1", "the retry goes back", "not applicable", "the operator has no argument durable"),
+            finding("X1", "the retry reconnects", "not applicable", "the operator has no argument durable"),
             finding("C3", "no argument breaks parsing", "pass"),
         ),
         report(
@@ -51,7 +51,7 @@ def files(tmp_path: Path) -> list[Path]:
             finding("W2", "a failed child is retried", "fail", "state is 'failed', not 'up_for_retry'"),
             finding("W2", "callbacks get the error", "deviation", "error is None"),
             finding("W2", "the last failure fails the parent", "pass"),
-            finding("X1", "the retry goes back", "not applicable", "the operator has no argument durable"),
+            finding("X1", "the retry reconnects", "not applicable", "the operator has no argument durable"),
             finding("C3", "no argument breaks parsing", "pass"),
         ),
     ]

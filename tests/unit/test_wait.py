@@ -1,4 +1,4 @@
-"""The own wait against a simulated clock: W1-W4, W6, W7. No Airflow."""
+"""The in-process wait against a simulated clock: W1-W4, W6, W7. No Airflow."""
 
 from __future__ import annotations
 

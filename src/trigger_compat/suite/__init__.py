@@ -7,8 +7,8 @@ the Airflow that is installed, with SQLite and, on 3.x, the real execution API i
     python -m trigger_compat.suite --operator upstream
     python -m trigger_compat.suite --operator my_provider.operators:MyTrigger -k "W2 or X"
 
-``pytest --pyargs trigger_compat.suite --operator ...`` does the same inside a pytest run of one's own, as
-long as nothing imports Airflow before the suite has pointed it at a database of its own.
+``pytest -p trigger_compat.suite.plugin --pyargs trigger_compat.suite --operator ...`` does the same inside an
+ordinary pytest run, as long as nothing imports Airflow before the suite has given it a database of its own.
 """
 
 from __future__ import annotations

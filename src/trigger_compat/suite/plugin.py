@@ -1,14 +1,14 @@
 """The pytest plugin of the contract suite: its options and its markers.
 
-pytest loads it wherever this package is installed, for whatever tests: so it imports nothing of Airflow and
-nothing of the package, and it adds its options only to a run that asks for the suite.
+Only a run that asks for it loads it: ``pytest -p trigger_compat.suite.plugin --pyargs trigger_compat.suite``, or
+``python -m trigger_compat.suite``. It is a plugin because pytest does not read the options of a conftest that
+``--pyargs`` names.
 """
 
 from __future__ import annotations
 
 import pytest
 
-PACKAGE = "trigger_compat"
 UPSTREAM_HELP = "or `upstream`: that of the standard provider if it is installed, else that of Airflow 2"
 
 MARKERS = """\
@@ -18,14 +18,8 @@ own: about what only trigger_compat's operator has; not applicable to any other
 """
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(
-    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
-) -> None:
-    """Add the options, as the suite's own conftest would do if pytest read it early for ``--pyargs``."""
-    if not any(PACKAGE in argument for argument in args):
-        return
-    group = parser.getgroup(PACKAGE, "contract suite of trigger_compat")
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("trigger_compat", "contract suite of trigger_compat")
     group.addoption(
         "--operator",
         metavar="MODULE:CLASS",

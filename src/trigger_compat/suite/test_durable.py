@@ -39,7 +39,7 @@ def finish_once_waited_for_last(airflow: Airflow, state: str) -> Callable[[Try],
 @pytest.mark.clause("X1")
 @pytest.mark.clause("X4")
 @pytest.mark.parametrize("crash", [Parent.crash_at_trigger, Parent.crash_while_waiting])
-def test_the_retry_goes_back_to_the_child(airflow: Airflow, crash: Callable[[Parent], Outcome]) -> None:
+def test_the_retry_reconnects_to_the_child(airflow: Airflow, crash: Callable[[Parent], Outcome]) -> None:
     parent = airflow.parent(wait_for_completion=True, durable=True)
     first = crash(parent)
     assert first.state == "running", "nobody has noticed yet"
@@ -90,7 +90,7 @@ def test_a_child_that_has_succeeded_is_success(airflow: Airflow) -> None:
 
 
 @pytest.mark.clause("X3")
-def test_a_failed_child_is_followed_by_a_fresh_one(airflow: Airflow) -> None:
+def test_a_failed_child_is_followed_by_a_new_one(airflow: Airflow) -> None:
     parent = airflow.parent(wait_for_completion=True, durable=True)
     first = parent.crash_while_waiting()
     airflow.set_state(first.child, "failed")
@@ -186,7 +186,7 @@ def test_a_parent_cleared_before_its_retry_triggers_a_new_child(airflow: Airflow
 
 
 @pytest.mark.clause("X5")
-def test_a_retry_after_a_clear_goes_back_to_the_new_child(airflow: Airflow) -> None:
+def test_a_retry_after_a_clear_reconnects_to_the_new_child(airflow: Airflow) -> None:
     parent = airflow.parent(wait_for_completion=True, durable=True)
     parent.run(finish("success"))
     parent.clear()
@@ -215,7 +215,7 @@ def test_overlapping_tries_have_one_child(airflow: Airflow) -> None:
 
 
 @pytest.mark.clause("X6")
-def test_a_lost_try_that_goes_on_resets_no_child(airflow: Airflow) -> None:
+def test_a_try_presumed_lost_resets_no_child(airflow: Airflow) -> None:
     """It was held up before its trigger; a later try has triggered that child since, and it has failed."""
     arguments: dict[str, Any] = {"durable": True, "reset_dag_run": True}
     child = Run(airflow.parent(**arguments).crash_at_trigger().child.run_id, state="failed")
@@ -257,7 +257,7 @@ def test_the_run_id_is_made_of_the_start_as_the_database_keeps_it(airflow: Airfl
 
 
 @pytest.mark.clause("X9")
-def test_a_deleted_child_is_followed_by_a_fresh_one(airflow: Airflow) -> None:
+def test_a_deleted_child_is_followed_by_a_new_one(airflow: Airflow) -> None:
     parent = airflow.parent(wait_for_completion=True, durable=True)
     first = parent.crash_while_waiting()
     airflow.delete(first.child)
@@ -379,7 +379,7 @@ def test_every_iteration_of_a_loop_has_its_own_child(airflow: Airflow) -> None:
 
 @pytest.mark.clause("X13")
 @pytest.mark.parametrize("crash", [Parent.crash_at_trigger, Parent.crash_while_waiting])
-def test_a_retry_goes_back_to_the_child_of_its_iteration(
+def test_a_retry_reconnects_to_the_child_of_its_iteration(
     airflow: Airflow, crash: Callable[..., Outcome]
 ) -> None:
     if not airflow.honours("loop"):
@@ -413,7 +413,7 @@ def test_a_mapped_parent_in_a_loop_has_a_child_per_index_and_iteration(airflow: 
 
 
 @pytest.mark.clause("X13")
-def test_an_iteration_that_runs_anew_has_a_new_child(airflow: Airflow) -> None:
+def test_an_iteration_that_runs_again_has_a_new_child(airflow: Airflow) -> None:
     """A clear of the gate archives what came after it: the next iteration is another task instance."""
     if not airflow.honours("loop"):
         pytest.skip("there are no loops before Airflow 3.4")
@@ -433,7 +433,7 @@ def test_an_iteration_that_runs_anew_has_a_new_child(airflow: Airflow) -> None:
 @pytest.mark.clause("X14")
 @pytest.mark.parametrize("state", ["success", "running"])
 @pytest.mark.parametrize("wait", [False, True], ids=["fire and forget", "wait"])
-def test_a_run_created_again_is_a_new_parent(airflow: Airflow, state: str, wait: bool) -> None:
+def test_a_run_recreated_is_a_new_parent(airflow: Airflow, state: str, wait: bool) -> None:
     parent = airflow.parent(durable=True, wait_for_completion=wait)
     first = parent.run(finish("success") if wait else None)
     airflow.set_state(first.child, state)
@@ -446,7 +446,7 @@ def test_a_run_created_again_is_a_new_parent(airflow: Airflow, state: str, wait:
 
 
 @pytest.mark.clause("X14")
-def test_a_mapped_parent_of_a_run_created_again_is_a_new_one(airflow: Airflow) -> None:
+def test_a_mapped_parent_of_a_run_recreated_is_a_new_one(airflow: Airflow) -> None:
     parent = airflow.parent(durable=True, expand={"conf": [{"n": 0}]})
     parent.run(map_index=0)
     parent.create_run_again()
@@ -456,7 +456,7 @@ def test_a_mapped_parent_of_a_run_created_again_is_a_new_one(airflow: Airflow) -
 
 
 @pytest.mark.clause("X14")
-def test_a_retry_in_a_run_created_again_goes_back_to_its_own_child(airflow: Airflow) -> None:
+def test_a_retry_in_a_run_recreated_reconnects_to_its_own_child(airflow: Airflow) -> None:
     parent = airflow.parent(durable=True, wait_for_completion=True)
     parent.crash_while_waiting()
     parent.create_run_again()
@@ -533,7 +533,7 @@ MOVING: dict[str, dict[str, Any]] = {
 @pytest.mark.clause("X16")
 @pytest.mark.parametrize("crash", [Parent.crash_at_trigger, Parent.crash_while_waiting])
 @pytest.mark.parametrize("pin", MOVING.values(), ids=MOVING)
-def test_an_identity_that_renders_anew_is_gone_back_to(
+def test_a_pin_that_renders_differently_is_reconnected_to(
     airflow: Airflow, pin: dict[str, Any], crash: Callable[[Parent], Outcome]
 ) -> None:
     parent = airflow.parent(durable=True, wait_for_completion=True, **pin)
@@ -550,7 +550,7 @@ def test_an_identity_that_renders_anew_is_gone_back_to(
 
 
 @pytest.mark.clause("X16")
-def test_a_failed_child_of_an_earlier_run_id_is_followed_by_one_of_the_new(airflow: Airflow) -> None:
+def test_a_failed_child_of_an_earlier_run_id_is_followed_by_one_of_the_new_id(airflow: Airflow) -> None:
     parent = airflow.parent(durable=True, wait_for_completion=True, trigger_run_id="x{{ ti.try_number }}")
     first = parent.crash_while_waiting()
     airflow.set_state(first.child, "failed")
@@ -561,7 +561,7 @@ def test_a_failed_child_of_an_earlier_run_id_is_followed_by_one_of_the_new(airfl
 
 
 @pytest.mark.clause("X16")
-def test_an_identity_that_cannot_be_found_again_is_said(airflow: Airflow) -> None:
+def test_a_pin_that_cannot_be_found_again_is_logged(airflow: Airflow) -> None:
     pin = "x-{{ macros.time.time() }}"
     parent = airflow.parent(durable=True, wait_for_completion=True, trigger_run_id=pin)
     first = parent.crash_while_waiting()
