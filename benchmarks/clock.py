@@ -1,6 +1,6 @@
 """A simulated clock for one task process, whose child takes so many seconds; brought in by HARNESS_IMPORTS.
 
-The task's in-process wait runs, upstream's or this package's: only ``time.sleep`` returns at once, and the state of
+The in-process wait runs, upstream's or this package's: only ``time.sleep`` returns at once, and the state of
 the child depends on the time slept so far.
 """
 

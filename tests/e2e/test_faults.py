@@ -249,7 +249,7 @@ def failed_child_is_followed_by_a_new_one(stack: Stack, name: str) -> None:
     parent.fail_child()
 
     if name.startswith("waiting") and stack.path == "exception":
-        # exception-W2-retries: the task runner of 3.0 - 3.2 reports its in-process wait's end as failed for good.
+        # exception-W2-retries: the task runner of 3.0 - 3.2 reports the end of its wait as failed for good.
         parent.until(parent.ended)
         assert (parent.state, parent.tries) == ("failed", 1), parent.seen()
         assert [run.state for run in parent.children] == ["failed"]

@@ -1,13 +1,16 @@
 """The pytest plugin of the contract suite: its options and its markers.
 
-Only a run that asks for it loads it: ``pytest -p trigger_compat.suite.plugin --pyargs trigger_compat.suite``, or
-``python -m trigger_compat.suite``. It is a plugin because pytest does not read the options of a conftest that
-``--pyargs`` names.
+Only a run that asks for it loads it: ``python -m trigger_compat.suite``, or ``pytest -p
+trigger_compat.suite.plugin --pyargs trigger_compat.suite``. It is a plugin because pytest does not read the
+options of a conftest that ``--pyargs`` names.
 """
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
 
 UPSTREAM_HELP = "or `upstream`: that of the standard provider if it is installed, else that of Airflow 2"
 
