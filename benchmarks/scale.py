@@ -28,7 +28,7 @@ Schedule = Callable[[float, float], float]
 
 
 def plain(elapsed: float, poke: float) -> float:
-    """Return the next poll of plain polling: the task-runner wait, upstream's on 2.11, a deferral's trigger."""
+    """Return the next poll of plain polling: a task-runner wait, upstream's on 2.11, or a deferral."""
     return (math.floor(elapsed / poke + 1e-9) + 1) * poke
 
 
