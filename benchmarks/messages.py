@@ -25,21 +25,21 @@ from trigger_compat.suite.harness import Airflow, Try, configure
 POKES: Final = (60, 10)
 CHILDREN: Final = (1, 5, 20, 70, 300)
 LOOKS: Final = 3
-"""Looks of a wait, the one included that sees the end."""
+"""Polls of a wait, including the one that sees the end."""
 
 
 def count(subject: str, airflow: Airflow) -> dict[str, dict[str, int]]:
     """Run a task of every mode that the operator has, and return its messages by kind."""
     modes: dict[str, Callable[[Airflow], Iterator[None]]] = {
         "trigger": _trigger,
-        f"wait, {LOOKS} looks": _wait,
+        f"wait, {LOOKS} polls": _wait,
         "deferral": _defer,
     }
     if subject == subjects.OURS:
         modes |= {
             "durable, first try": _durable_first,
-            f"durable, first try, {LOOKS} looks": _durable_wait,
-            f"durable, reconnect, {LOOKS} looks": _durable_reconnect,
+            f"durable, first try, {LOOKS} polls": _durable_wait,
+            f"durable, reconnect, {LOOKS} polls": _durable_reconnect,
         }
     return {name: _messages(airflow, mode) for name, mode in modes.items()}
 

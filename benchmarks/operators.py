@@ -137,7 +137,7 @@ def _messages(ours: dict[str, dict[str, int]], upstream: dict[str, dict[str, int
 
 
 def _notice(ours: Sequence[dict[str, float]], upstream: Sequence[dict[str, float]]) -> Iterator[str]:
-    head = "| poke | child takes | this package notices at | looks | upstream at | looks |"
+    head = "| poke | child takes | this package notices at | polls | upstream at | polls |"
     yield from ("", head, "|---|---|---|---|---|---|")
     for a, b in zip(ours, upstream, strict=True):
         left = f"| {a['poke']:.0f} s | {a['child']:.0f} s | {a['noticed']:.1f} s | {a['looks']:.0f} "

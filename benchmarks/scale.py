@@ -1,6 +1,6 @@
 """The load of many waiting parents on the API server: a model, and a simulation that checks it.
 
-The simulation runs the product's own schedule of looks (``wait.next_poll``) for every parent, event by event,
+The simulation runs the product's own polling schedule (``wait.next_poll``) for every parent, event by event,
 in front of one queue. The model knows only rates. ``docs/scale.md`` explains both.
 """
 
@@ -28,17 +28,17 @@ Schedule = Callable[[float, float], float]
 
 
 def plain(elapsed: float, poke: float) -> float:
-    """Return the next look of plain polling: the runner's wait, upstream's on 2.11, a deferral's trigger."""
+    """Return the next poll of plain polling: a task-runner wait, upstream's on 2.11, or a deferral."""
     return (math.floor(elapsed / poke + 1e-9) + 1) * poke
 
 
 EARLY: Final[Schedule] = next_poll
-MODES: Final[dict[str, Schedule]] = {"early looks": EARLY, "plain polling": plain}
-"""Early looks: an in-process wait, by the paths accessor and airflow2 and of every durable retry."""
+MODES: Final[dict[str, Schedule]] = {"early polls": EARLY, "plain polling": plain}
+"""Early polls: an in-process wait, on the paths accessor and airflow2 and of every durable retry."""
 
 
 def looks_in_wait(child: float, poke: float, schedule: Schedule) -> int:
-    """Return how many looks a wait takes whose child runs for so long."""
+    """Return how many polls a wait takes whose child runs for so long."""
     elapsed, looks = 0.0, 0
     while elapsed < child:
         elapsed = schedule(elapsed, poke)
@@ -47,11 +47,11 @@ def looks_in_wait(child: float, poke: float, schedule: Schedule) -> int:
 
 
 def model(child: float, poke: float, *, early: bool) -> tuple[float, float]:
-    """Return looks per wait and seconds waited, in closed form.
+    """Return polls per wait and seconds waited, in closed form.
 
-    Early looks come two seconds apart up to four seconds, then each half as long again after the last, until
+    Early polls come two seconds apart up to four seconds, then each half as long again after the last, until
     two of them are a ``poke_interval`` apart, at ``2 * poke``; from there on it is plain polling. The
-    multiples of ``poke`` that fall between them are looks too.
+    multiples of ``poke`` that fall between them are polls too.
     """
     waited = math.ceil(child / poke) * poke
     if not early:
@@ -73,9 +73,9 @@ class Load:
 
     looks: int
     per_second: float
-    """Looks, on average over the time measured."""
+    """Polls, on average over the time measured."""
     busiest: int
-    """Looks that came within one second."""
+    """Polls that came within one second."""
     longest_answer: float
     """Seconds that a look waited for its answer, at most."""
 
@@ -120,7 +120,7 @@ def report(chart: Path | None) -> tuple[dict[str, Any], list[str]]:
     lines = [
         f"poke_interval {POKE:.0f} s; model and simulation of a steady stream of triggers:",
         "",
-        "| parents | child takes | wait | triggers/s | looks a wait | looks/s | simulated | heartbeats/s |",
+        "| parents | child takes | wait | triggers/s | polls per wait | polls/s | simulated | heartbeats/s |",
         "|---|---|---|---|---|---|---|---|",
     ]
     lines += [
@@ -131,9 +131,9 @@ def report(chart: Path | None) -> tuple[dict[str, Any], list[str]]:
     ]
     lines += [
         "",
-        "All started in the same second; a child takes 300 s, one server answers a look in 5 ms:",
+        "All started in the same second; a child takes 300 s, one server answers a poll in 5 ms:",
         "",
-        "| parents | wait | looks in all | busiest second | longest wait for an answer |",
+        "| parents | wait | total polls | busiest second | longest wait for an answer |",
         "|---|---|---|---|---|",
     ]
     lines += [
@@ -177,7 +177,7 @@ BOTTOM: Final = 40
 
 
 def draw() -> str:
-    """Return a chart of looks per second over the length of a child, for 10,000 waiting parents, as SVG."""
+    """Return a chart of polls per second over the length of a child, for 10,000 waiting parents, as SVG."""
     lengths = [10 * 1.35**step for step in range(20)]
     curves: dict[str, list[tuple[float, float]]] = {}
     for mode, schedule in MODES.items():
@@ -192,7 +192,7 @@ def draw() -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"',
         'font-family="sans-serif" font-size="12">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-        f'<text x="{LEFT}" y="18">looks per second of 10,000 waiting parents, poke_interval 60 s</text>',
+        f'<text x="{LEFT}" y="18">polls per second of 10,000 waiting parents, poke_interval 60 s</text>',
     ]
     for mark in (10, 30, 100, 300, 1000, 3000):
         x, y = at(mark, 0)
@@ -205,7 +205,7 @@ def draw() -> str:
     for (mode, curve), colour in zip(curves.items(), ("#0b6", "#888"), strict=True):
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in (at(*point) for point in curve))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        x, y = at(*curve[len(curve) // 3 if mode == "early looks" else 1])
+        x, y = at(*curve[len(curve) // 3 if mode == "early polls" else 1])
         parts.append(f'<text x="{x + 8:.0f}" y="{y - 8:.0f}" fill="{colour}">{mode}</text>')
     beats = 10_000 / HEARTBEAT
     (x, y), (end, _) = at(lengths[0], beats), at(lengths[-1], beats)

@@ -1,1 +1,1 @@
-"""Dags to read and to copy, one way to trigger per file; nothing imports them, the tests run each."""
+"""Dags to read and to copy, one file for each way to trigger. Nothing imports them; the tests run each."""

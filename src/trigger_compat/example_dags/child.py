@@ -1,4 +1,4 @@
-"""The dag that the other examples trigger: it works as long as its conf says, and fails if told to."""
+"""The dag that the other examples trigger. Its conf sets how long it works, and whether it fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wait without a worker: the triggerer looks at the child, and the slot of the parent is free meanwhile."""
+"""Wait without a worker: the triggerer polls the child, and the worker slot is free during the wait."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ with DAG("example_deferrable", schedule=None, tags=["trigger-compat"]):
         wait_for_completion=True,
         deferrable=True,
         poke_interval=30,
-        # Deferred, a wait is safe by itself; this holds for the moments before and after.
+        # A deferred wait survives a crash anyway; durable covers the time before and after it.
         retries=2,
         durable=True,
     )

@@ -1,4 +1,4 @@
-"""Wait, and survive a crash: a retry goes back to the child that an earlier try triggered."""
+"""Wait, and survive a crash: a retry reconnects to the child that an earlier try triggered."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ with DAG("example_durable", schedule=None, tags=["trigger-compat"]):
         trigger_dag_id="example_child",
         wait_for_completion=True,
         poke_interval=30,
-        # Without a retry there is nothing that could go back.
+        # Without retries, no try can reconnect.
         retries=2,
         retry_delay=timedelta(seconds=30),
         durable=True,

@@ -1,4 +1,4 @@
-"""What a failed child means: nothing to one parent, a failure to the other, and then a clean-up."""
+"""A failed child: one parent accepts it, the other fails, and a clean-up task runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ except ImportError:  # Airflow 2
     from airflow.decorators import task
 
 with DAG("example_failure", schedule=None, tags=["trigger-compat"]):
-    # Any end will do.
+    # Succeeds if the child succeeds or fails.
     tolerant: TriggerDagRunOperator = TriggerDagRunOperator(
         task_id="tolerant",
         trigger_dag_id="example_child",

@@ -1,4 +1,4 @@
-"""Trigger and forget: the parent has done its part as soon as the child run exists."""
+"""Trigger and forget: the parent succeeds as soon as the child run exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One child per conf: mapped parents, each with a child of its own that its retry goes back to."""
+"""One child per conf: mapped parents, each with its own child, to which its retry reconnects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trigger and wait: the parent ends as its child does."""
+"""Trigger and wait: the parent succeeds or fails as its child does."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ with DAG("example_waiting", schedule=None, tags=["trigger-compat"]):
         trigger_dag_id="example_child",
         wait_for_completion=True,
         poke_interval=30,
-        # Bounds the wait on 2.11 and 3.3+; on 3.0 - 3.2 with path="accessor".
+        # Limits the wait on 2.11 and 3.3+; on 3.0 - 3.2 only with path="accessor".
         execution_timeout=timedelta(hours=1),
     )
