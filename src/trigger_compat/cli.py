@@ -108,31 +108,34 @@ def _matrix(options: argparse.Namespace) -> int:
 
 def _floor(options: argparse.Namespace) -> int:
     # Imported here: the other commands need neither the scanner nor its tables.
-    from trigger_compat.floor import check, heatmap, names, policy, render, report, scan, source, versions
     from trigger_compat.floor import evidence as evidence_files
+    from trigger_compat.floor.report import build, check, heatmap, policy_dates, render
+    from trigger_compat.floor.scan import names, releases, scanner, source
 
     matrix = matrix_module.load(options.matrix)
-    chosen = policy.choose(options.policy, matrix) if options.policy else None
+    chosen = policy_dates.choose(options.policy, matrix) if options.policy else None
     own = [chosen] if chosen and chosen not in matrix.policies else []
-    floors = [versions.parse_floor(text) for text in options.floor]
-    drift = heatmap.read(options.drift) if options.drift else None
+    floors = [releases.parse_floor(text) for text in options.floor]
+    heat_map = heatmap.from_file(options.drift) if options.drift else None
     evidence = evidence_files.read(options.evidence) if options.evidence else ()
     root = Path(options.source)
     today = options.today or datetime.now(timezone.utc).date()
-    out = {airflow for airflow, day in policy.released(matrix_module.load()).items() if day <= today}
-    found = report.build(
-        scan.scan(source.read(options.source), names.load().of(out)),
+    published = {
+        airflow for airflow, day in policy_dates.release_days(matrix_module.load()).items() if day <= today
+    }
+    report = build.build(
+        scanner.scan(source.read(options.source), names.load().of(published)),
         matrix,
         today,
         floors=floors,
         policies=own,
-        drift=drift,
+        heat_map=heat_map,
         measured=(lambda minors: evidence_files.raises(root, matrix, evidence, minors)) if evidence else None,
     )
-    _write(render.FORMATS[options.format](found), options.output)
+    _write(render.FORMATS[options.format](report), options.output)
     if not options.check:
         return 0
-    problems = check.problems(found, chosen, allow_older=options.allow_older)
+    problems = check.problems(report, chosen, allow_older=options.allow_older)
     for problem in problems:
         sys.stderr.write(f"{problem}\n")
     return CHECK_FAILED if problems else 0

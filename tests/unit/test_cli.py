@@ -41,7 +41,7 @@ def test_every_error_has_an_exit_code_of_its_own() -> None:
         (["floor", "--source", "{root}/broken"], 7, "no file can be read as Python"),
         (["floor", "--source", "{root}/good/package/module.py"], 7, "is a file; give the folder"),
         (["floor", "--source", "{root}/good", "--floor", "9.9"], 8, "Airflow 9.9 is not known"),
-        (["floor", "--source", "{root}/good", "--floor", "new"], 8, "'new' is no version"),
+        (["floor", "--source", "{root}/good", "--floor", "new"], 8, "'new' is not a version"),
         (["floor", "--source", "{root}/good", "--today", "soon"], 8, "'soon' is no date"),
         (["floor", "--source", "{root}/good", "--policy", "mine"], 8, "'mine' is unknown"),
         (

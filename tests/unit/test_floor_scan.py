@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.floors import RELEASES, brief, found, scanned, table
-from trigger_compat.floor.model import Category
-from trigger_compat.floor.versions import from_release
+from trigger_compat.floor.scan.model import Category
+from trigger_compat.floor.scan.releases import from_release
 
 CASES: dict[str, tuple[str, list[str]]] = {
     "if and else": (
@@ -358,7 +358,7 @@ def test_a_definition_in_the_source_counts_more_than_a_name(tmp_path: Path) -> N
             """,
     }
 
-    findings = [each for each in scanned(tmp_path, files).findings if each.category is Category.DEAD]
+    findings = [each for each in scanned(tmp_path, files).removals if each.category is Category.DEAD]
     assert [brief(each) for each in findings] == ["2-3 dead 3.2"]
 
 
@@ -383,7 +383,7 @@ def test_a_flag_goes_with_its_definition_import_and_export(tmp_path: Path) -> No
             """,
     }
     by_file: dict[str, list[str]] = {}
-    for each in scanned(tmp_path, files).findings:
+    for each in scanned(tmp_path, files).removals:
         by_file.setdefault(each.file, []).append(brief(each))
 
     assert by_file["package/version_compat.py"] == ["1-5 follows 3.0", "6 flag 3.0", "8 flag 3.0"]
@@ -403,7 +403,7 @@ def test_what_only_dead_code_uses_follows_it(tmp_path: Path) -> None:
                 return _old(), json
             return sys.path
         """
-    follows = [brief(each) for each in scanned(tmp_path, text).findings if each.category is Category.FOLLOWS]
+    follows = [brief(each) for each in scanned(tmp_path, text).removals if each.category is Category.FOLLOWS]
 
     assert follows == ["1 follows 3.0", "4-5 follows 3.0"]
 
@@ -419,7 +419,7 @@ def test_a_helper_that_another_file_uses_stays(tmp_path: Path) -> None:
         "package/other.py": "from package.module import _old\n_old()\n",
     }
 
-    assert not [each for each in scanned(tmp_path, files).findings if each.category is Category.FOLLOWS]
+    assert not [each for each in scanned(tmp_path, files).removals if each.category is Category.FOLLOWS]
 
 
 @pytest.mark.parametrize(
@@ -456,7 +456,7 @@ def test_a_helper_that_another_file_uses_stays(tmp_path: Path) -> None:
 def test_what_is_not_known_is_listed_and_not_guessed(tmp_path: Path, text: str, reason: str) -> None:
     result = scanned(tmp_path, text)
 
-    assert not [each for each in result.findings if each.category is Category.DEAD]
+    assert not [each for each in result.removals if each.category is Category.DEAD]
     assert [reason in each.reason for each in result.undecided] == [True]
 
 
@@ -517,7 +517,7 @@ def test_a_comment_about_dead_code_goes_with_it(tmp_path: Path, comment: str, go
             name = None
         name = 1
         """
-    findings = scanned(tmp_path, text).findings
+    findings = scanned(tmp_path, text).removals
 
     follows = [(each.line, each.end) for each in findings if each.reason.startswith("it is about")]
     assert follows == ([(5, 5)] if goes else [])
@@ -572,4 +572,4 @@ def test_a_package_that_checks_its_own_floor_is_not_dead_code(tmp_path: Path) ->
     result = scanned(tmp_path, files)
 
     assert result.source.floor == (2, 11, 0)
-    assert [each.category for each in result.findings] == [Category.RESTATED]
+    assert [each.category for each in result.removals] == [Category.RESTATED]

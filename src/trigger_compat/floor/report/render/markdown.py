@@ -1,0 +1,111 @@
+"""The report as Markdown, to be pasted into a mail to a list or an issue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from trigger_compat.floor.report.model import FloorReport
+from trigger_compat.floor.report.render import wording
+from trigger_compat.floor.scan.model import Removal
+from trigger_compat.floor.scan.releases import dotted, floor_name
+
+
+def render(report: FloorReport) -> str:
+    """Return the report as Markdown."""
+    parts = [
+        f"# {report.title}: what a higher floor buys",
+        _head(report),
+        *_floors(report),
+        *_policies(report),
+        *_measured(report),
+        *_leftovers(report),
+        *_places(report),
+        *_undecided(report),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _head(report: FloorReport) -> str:
+    read = f"{len(report.source.modules)} Python files read."
+    return f"Declared floor: Airflow {wording.declared(report)}. As of {report.today}. {read}"
+
+
+def _floors(report: FloorReport) -> Iterable[str]:
+    yield "## Floors"
+    yield _table(wording.COLUMNS, [wording.cells(floor) for floor in report.floors])
+    yield "Each row includes those above it. " + " ".join(
+        f"*{name}*: {what}." for name, what in wording.LEGEND
+    )
+    kinds = [f"{floor.name}: {wording.by_kind(floor)}" for floor in report.floors if floor.total.lines]
+    if kinds:
+        yield "Lines by kind: " + "; ".join(kinds) + "."
+
+
+def _policies(report: FloorReport) -> Iterable[str]:
+    yield "## When each policy allows it"
+    heads = ("floor", *(each.policy.id for each in report.policies))
+    rows = [
+        (floor.name, *(wording.when(floor.allowed[each.policy.id], report.today) for each in report.policies))
+        for floor in report.floors
+    ]
+    yield _table(heads, rows)
+    verdicts = (
+        f"{each.policy.id} asks for {dotted(each.asks_for)} ({each.status})" for each in report.policies
+    )
+    yield f"On {report.today}: " + "; ".join(verdicts) + "."
+
+
+def _measured(report: FloorReport) -> Iterable[str]:
+    if not report.measured:
+        return
+    yield "## What the tests ran"
+    yield wording.MEASURED_NOTE
+    yield _table(wording.MEASURED, [wording.measured_cells(each) for each in report.measured])
+    for each in wording.raising(report):
+        facts = "\n".join(f"- {name}: {what}" for name, what in wording.measured_facts(each))
+        steps = "\n".join(f"{number}. {step}" for number, step in enumerate(wording.work_list(each), start=1))
+        yield f"### To raise the floor to {dotted(each.minor)}\n\n{facts}\n\nWork list:\n\n{steps}"
+
+
+def _leftovers(report: FloorReport) -> Iterable[str]:
+    if report.leftovers:
+        yield f"## Left below the declared floor, {wording.declared(report)}"
+        yield _list(report, wording.listed(report.leftovers))
+    if report.restated:
+        yield "## Where the floor is stated again"
+        yield _list(report, report.restated)
+
+
+def _places(report: FloorReport) -> Iterable[str]:
+    for floor in report.floors:
+        found = wording.listed(report.removable_at(floor))
+        if found:
+            yield f"## What goes at {floor.name}"
+            if floor.dead_files:
+                yield "Whole files: " + ", ".join(f"`{file}`" for file in floor.dead_files) + "."
+            yield _list(report, found)
+
+
+def _undecided(report: FloorReport) -> Iterable[str]:
+    if report.undecided:
+        yield "## Undecided"
+        yield "\n".join(
+            f"- `{each.file}:{each.line}` `{each.code}`: {each.reason}" for each in report.undecided
+        )
+    if report.source.broken:
+        yield "## Not read"
+        yield "\n".join(f"- `{file}`: {problem}" for file, problem in report.source.broken)
+
+
+def _list(report: FloorReport, removals: Sequence[Removal]) -> str:
+    return "\n".join(
+        f"- `{wording.place(removal)}` "
+        f"({wording.HEADINGS.get(removal.category, 'stated again')}, {floor_name(removal.removable_from)}): "
+        f"{removal.reason}. `{report.code(removal).replace('`', chr(39))}`"
+        for removal in removals
+    )
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, tuple("---" for _ in heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
