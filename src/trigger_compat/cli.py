@@ -73,26 +73,37 @@ def _add_floor(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--source",
         required=True,
         metavar="NAME|FOLDER",
-        help="an installed distribution, or a folder of Python",
+        help="an installed distribution, or a folder with Python files",
     )
     add(
         "--floor",
         action="append",
         default=[],
         metavar="X.Y",
-        help="only these; default: all from the declared one on",
+        help="report this floor, may be repeated; default: all from the declared floor on",
     )
     add("--format", choices=("table", "markdown", "json", "html"), default="table")
     add("--output", type=Path, metavar="FILE", help="default: standard output")
-    add("--today", type=_day, metavar="YYYY-MM-DD", help="judge on that day, by what was out then")
-    add("--matrix", type=Path, metavar="FILE", help="another compat-matrix.yaml: its releases and policies")
-    add("--policy", metavar="ID|RULE:MONTHS", help="the one that --check asks; your own: drop-after:18")
-    add("--drift", type=Path, metavar="FILE", help="a drift table (JSON) for the heat map of the HTML page")
     add(
-        "--evidence", type=Path, metavar="FOLDER", help="what each release ran of the source, by nox -s floor"
+        "--today",
+        type=_day,
+        metavar="YYYY-MM-DD",
+        help="report as of that day, with the releases that were out then",
     )
-    add("--check", action="store_true", help="exit with 1 if dead code remains or the policy is broken")
-    add("--allow-older", action="store_true", help="with --check: a floor below the policy's is no breach")
+    add("--matrix", type=Path, metavar="FILE", help="another compat-matrix.yaml with releases and policies")
+    add(
+        "--policy",
+        metavar="ID|RULE:MONTHS",
+        help="the policy that --check applies, or your own: drop-after:18",
+    )
+    add("--drift", type=Path, metavar="FILE", help="a drift table (JSON) for the heat map of the HTML page")
+    add("--evidence", type=Path, metavar="FOLDER", help="what each release ran, as nox -s floor measured it")
+    add("--check", action="store_true", help="exit with 1 if dead code is left or the policy is broken")
+    add(
+        "--allow-older",
+        action="store_true",
+        help="with --check: accept an older floor than the policy asks for",
+    )
     command.set_defaults(run=_floor)
 
 
@@ -145,7 +156,7 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise UnknownFloor(f"--today: {text!r} is no date; write it as YYYY-MM-DD") from error
+        raise UnknownFloor(f"--today: {text!r} is not a date; write it as YYYY-MM-DD") from error
 
 
 def _write(text: str, output: Path | None) -> None:

@@ -442,10 +442,10 @@ def test_a_helper_that_another_file_uses_stays(tmp_path: Path) -> None:
             "import inspect\nfrom airflow.sdk import New\nb = inspect.signature(New)\n",
             "asks the running Airflow",
         ),
-        ("from airflow import __version__\nif __version__ > limit():\n    a = 1\n", "not known here"),
+        ("from airflow import __version__\nif __version__ > limit():\n    a = 1\n", "does not know"),
         (
             "try:\n    import boto3\n    from airflow.sdk import New\nexcept ImportError:\n    New = 1\n",
-            "boto3 is not a part of Airflow",
+            "boto3 is not part of Airflow",
         ),
         (
             "try:\n    from airflow.sdk import New\n    New.set_up()\nexcept ImportError:\n    New = 1\n",
@@ -489,7 +489,7 @@ def test_a_comment_that_says_when_code_goes_is_reported_as_such(
     assert found(tmp_path, text) == ([wanted] if wanted else [])
 
 
-def test_the_first_words_of_a_fallback_are_about_all_of_it(tmp_path: Path) -> None:
+def test_a_comment_that_opens_a_handler_is_about_all_of_it(tmp_path: Path) -> None:
     text = """
         try:
             from other.package import thing
@@ -519,7 +519,7 @@ def test_a_comment_about_dead_code_goes_with_it(tmp_path: Path, comment: str, go
         """
     findings = scanned(tmp_path, text).removals
 
-    follows = [(each.line, each.end) for each in findings if each.reason.startswith("it is about")]
+    follows = [(each.line, each.end) for each in findings if each.reason.startswith("it explains")]
     assert follows == ([(5, 5)] if goes else [])
     assert [(each.line, each.end) for each in findings if each.category is Category.DEAD] == [(6, 7)]
 

@@ -88,9 +88,9 @@ def _of_name(module: str, name: str, names: NameTable) -> ImportEffect:
 def _not_in_table(module: str, names: NameTable) -> str:
     """Return why the table of Airflow's names says nothing about a module, or an empty text."""
     if module.startswith("airflow.providers."):
-        return f"it depends on which provider is installed whether {module} is there"
+        return f"which provider is installed decides whether {module} exists"
     if module.partition(".")[0] != "airflow":
-        return f"{module or 'it'} is not a part of Airflow"
+        return f"{module or 'it'} is not part of Airflow"
     return "" if names.knows(module) else f"no known release has the module {module}"
 
 

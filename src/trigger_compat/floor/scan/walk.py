@@ -85,7 +85,7 @@ class Walker:
         for statement in body:
             here = first_without(reach.may)
             if here < dead_from:
-                reason = f"what is before it never lets Airflow >= {floor_name(here)} pass"
+                reason = f"the code above it returns or raises on Airflow >= {floor_name(here)}"
                 self.recorder.node(statement, here, Category.DEAD, reason, end=body[-1], branch=True)
                 dead_from = here
             rule = self._rules.statements.get(type(statement))
@@ -166,4 +166,6 @@ class Walker:
     def may_raise(self, reach: Reach, node: ast.AST | None) -> None:
         """Note that an expression in a guarded block may raise an import error too."""
         if self.guard and not is_harmless(node):
-            self.guard.runs_other_code(reach, "other code in the same try block may raise it too")
+            self.guard.runs_other_code(
+                reach, "other code in the same try block may raise an import error too"
+            )

@@ -1,4 +1,4 @@
-"""The floor report in the form that is asked for."""
+"""The output formats of the floor report."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def as_json(report: FloorReport) -> str:
 
 
 def as_html(report: FloorReport) -> str:
-    """Return a page that needs nothing but itself.
+    """Return a page that loads nothing else.
 
     :raises ToolMissing: jinja2 is not installed.
     """

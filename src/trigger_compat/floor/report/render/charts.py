@@ -1,7 +1,7 @@
 """The three pictures of the HTML page, as inline SVG that takes its colours from the page.
 
-Each is drawn 340 units wide, which is what a phone shows; on a larger screen it grows. What a colour says is
-always said by a shape or a word too.
+Each is 340 units wide, as wide as a phone; it grows on a larger screen. A shape or a word always repeats
+what a colour says.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MARKS: Final = ("circle", "square", "diamond", "triangle")
 
 
 def steps(report: FloorReport) -> str:
-    """Draw how much goes at each floor, as a staircase of three layers."""
+    """Draw how many lines can be removed at each floor, as columns of three layers."""
     floors = report.floors
     height, left, top, bottom = 190, 34, 14, 26
     totals = [[getattr(floor.total, name) for name in _SERIES] for floor in floors]
@@ -41,7 +41,7 @@ def steps(report: FloorReport) -> str:
     for place, (floor, row) in enumerate(zip(floors, totals, strict=True)):
         parts += _column((left + place * width, top + inner, width), inner / most, floor, row)
     what = "; ".join(f"{floor.name}: {sum(row)}" for floor, row in zip(floors, totals, strict=True))
-    return _svg(height, f"Lines that go, by floor. {what}", parts)
+    return _svg(height, f"Removable lines, by floor. {what}", parts)
 
 
 def _column(box: tuple[float, float, float], scale: float, floor: Floor, row: Sequence[int]) -> Iterator[str]:
@@ -61,14 +61,14 @@ def _column(box: tuple[float, float, float], scale: float, floor: Floor, row: Se
 
 def _ticks(most: int) -> list[int]:
     size = 1
-    while most / size > 5:  # noqa: PLR2004 - as many lines as can be told apart
+    while most / size > 5:  # noqa: PLR2004 - more lines are hard to read
         size *= 2 if str(size)[0] in "15" else 5 if str(size)[0] == "2" else 2
         size = size if str(size)[0] in "125" else int(f"5{'0' * (len(str(size)) - 1)}")
     return list(range(0, most + 1, size))
 
 
 def heat(heat_map: HeatMap) -> str:
-    """Draw which clause is kept on which release: filled with a cross where it is not."""
+    """Draw which release keeps which clause; a cross marks one that it does not keep."""
     left, top, row_height = 30, 40, 17
     width = (WIDTH - left - 2) / max(len(heat_map.releases), 1)
     height = top + row_height * len(heat_map.clauses) + 4
@@ -103,7 +103,7 @@ def _cell(heat_map: HeatMap, key: tuple[str, str], box: tuple[float, float, floa
 
 
 def _minors(releases: Sequence[str], left: float, width: float, height: float) -> Iterator[str]:
-    """Head the columns of each minor with its name."""
+    """Draw the name of each minor above its releases."""
     place = 0
     for minor, members in groupby(releases, key=_minor):
         count = len(list(members))
@@ -127,9 +127,9 @@ def _patch(release: str) -> str:
 
 
 def timeline(report: FloorReport) -> str:
-    """Draw when each minor came out, and from when each policy allows it as the floor."""
-    rows = [each for each in report.known if each.minor in {floor.minor for floor in report.floors}]
-    days = [each.day for each in rows] + [
+    """Draw when each minor was released, and from when each policy allows it as the floor."""
+    rows = [first for first in report.known if first.minor in {floor.minor for floor in report.floors}]
+    days = [first.day for first in rows] + [
         day for floor in report.floors for day in floor.allowed.values() if day is not None
     ]
     if not rows or not days:
@@ -157,12 +157,14 @@ def timeline(report: FloorReport) -> str:
         parts.append(
             f'<line class="life" x1="{at(row.day):.1f}" x2="{WIDTH - right}" y1="{y:.1f}" y2="{y:.1f}"/>'
         )
-        out = f"{dotted(row.minor)} {'preview' if row.is_preview else 'came out'} on {row.day}"
+        out = f"{dotted(row.minor)} {'preview' if row.is_preview else 'released'} on {row.day}"
         parts.append(f'<path class="start" d="M{at(row.day):.1f} {y - 6:.1f}v12"><title>{out}</title></path>')
         parts += _marks(report, floors[row.minor], y, at)
     parts.append(f'<line class="today" x1="{x:.1f}" x2="{x:.1f}" y1="{top - 8}" y2="{height - 4}"/>')
     return _svg(
-        height, f"When each minor came out and when each policy allows it; today is {report.today}", parts
+        height,
+        f"When each minor was released, and when each policy allows it; today is {report.today}",
+        parts,
     )
 
 
@@ -175,7 +177,7 @@ def _marks(report: FloorReport, floor: Floor, y: float, at: object) -> Iterator[
 
 
 def mark(place: int, x: float, y: float, title: str = "") -> str:
-    """Draw the mark of a policy: each has a shape and a colour."""
+    """Draw the mark of a policy. Each policy has a shape and a colour of its own."""
     shape = _MARKS[place % len(_MARKS)]
     inside = f"<title>{escape(title)}</title>" if title else ""
     if shape == "circle":

@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else: no script, no font, no picture from elsewhere."""
+"""The report as one HTML file, which loads nothing: no script, no font, no picture."""
 
 from __future__ import annotations
 
@@ -43,20 +43,25 @@ def render(report: FloorReport) -> str:
         sections=_sections(report),
         measured_columns=wording.MEASURED,
         measured_note=wording.MEASURED_NOTE,
-        measured=[wording.measured_cells(each) for each in report.measured],
+        measured=[wording.measured_cells(raised) for raised in report.measured],
         raises=[
-            (dotted(each.minor), wording.measured_facts(each), wording.work_list(each))
-            for each in wording.raising(report)
+            (dotted(raised.minor), wording.measured_facts(raised), wording.work_list(raised))
+            for raised in wording.raising(report)
         ],
     )
 
 
 def _sections(report: FloorReport) -> list[dict[str, Any]]:
-    """Return the lists of places: what is left over first, then each floor."""
+    """Return the lists of places: first what is left below the declared floor, then each floor."""
     found = [
         ("left", f"Left below the declared floor, {wording.declared(report)}", report.leftovers, ()),
         *(
-            (f"floor-{floor.name}", f"Goes at {floor.name}", report.removable_at(floor), floor.dead_files)
+            (
+                f"floor-{floor.name}",
+                f"Removable at {floor.name}",
+                report.removable_at(floor),
+                floor.dead_files,
+            )
             for floor in report.floors
         ),
     ]
@@ -69,5 +74,5 @@ def _sections(report: FloorReport) -> list[dict[str, Any]]:
 
 
 def _by_file(removals: list[Removal]) -> list[tuple[str, list[Removal]]]:
-    ordered = sorted(removals, key=lambda each: (each.file, each.line))
-    return [(file, list(members)) for file, members in groupby(ordered, key=lambda each: each.file)]
+    ordered = sorted(removals, key=lambda removal: (removal.file, removal.line))
+    return [(file, list(members)) for file, members in groupby(ordered, key=lambda removal: removal.file)]

@@ -1,4 +1,4 @@
-"""The report as JSON: stable keys, for other programs."""
+"""The report as JSON, for other programs. The keys are stable."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ def plain(report: FloorReport) -> dict[str, Any]:
         "today": report.today.isoformat(),
         "policies": [
             {
-                "id": each.policy.id,
-                "rule": each.policy.rule,
-                "months": each.policy.months,
-                "asks_for": dotted(each.asks_for),
-                "verdict": each.status,
+                "id": status.policy.id,
+                "rule": status.policy.rule,
+                "months": status.policy.months,
+                "asks_for": dotted(status.asks_for),
+                "verdict": status.status,
             }
-            for each in report.policies
+            for status in report.policies
         ],
-        "measured": [_measured(each) for each in report.measured],
-        "floors": [_floor(each) for each in report.floors],
-        "findings": [_removal(report, each) for each in report.removals],
-        "left_below_declared_floor": [_removal(report, each) for each in report.leftovers],
-        "restated_floor": [_removal(report, each) for each in report.restated],
-        "undecided": [asdict(each) for each in report.undecided],
+        "measured": [_measured(raised) for raised in report.measured],
+        "floors": [_floor(floor) for floor in report.floors],
+        "findings": [_removal(report, removal) for removal in report.removals],
+        "left_below_declared_floor": [_removal(report, removal) for removal in report.leftovers],
+        "restated_floor": [_removal(report, removal) for removal in report.restated],
+        "undecided": [asdict(place) for place in report.undecided],
     }
 
 

@@ -1,4 +1,4 @@
-"""The report as Markdown, to be pasted into a mail to a list or an issue."""
+"""The report as Markdown, for an issue or a mail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trigger_compat.floor.scan.releases import dotted, floor_name
 def render(report: FloorReport) -> str:
     """Return the report as Markdown."""
     parts = [
-        f"# {report.title}: what a higher floor buys",
+        f"# {report.title}: what a higher floor would remove",
         _head(report),
         *_floors(report),
         *_policies(report),
@@ -27,7 +27,7 @@ def render(report: FloorReport) -> str:
 
 def _head(report: FloorReport) -> str:
     read = f"{len(report.source.modules)} Python files read."
-    return f"Declared floor: Airflow {wording.declared(report)}. As of {report.today}. {read}"
+    return f"Declared floor: {wording.declared(report)}. As of {report.today}. {read}"
 
 
 def _floors(report: FloorReport) -> Iterable[str]:
@@ -43,14 +43,18 @@ def _floors(report: FloorReport) -> Iterable[str]:
 
 def _policies(report: FloorReport) -> Iterable[str]:
     yield "## When each policy allows it"
-    heads = ("floor", *(each.policy.id for each in report.policies))
+    heads = ("floor", *(status.policy.id for status in report.policies))
     rows = [
-        (floor.name, *(wording.when(floor.allowed[each.policy.id], report.today) for each in report.policies))
+        (
+            floor.name,
+            *(wording.when(floor.allowed[status.policy.id], report.today) for status in report.policies),
+        )
         for floor in report.floors
     ]
     yield _table(heads, rows)
     verdicts = (
-        f"{each.policy.id} asks for {dotted(each.asks_for)} ({each.status})" for each in report.policies
+        f"{status.policy.id} asks for {dotted(status.asks_for)} ({status.status})"
+        for status in report.policies
     )
     yield f"On {report.today}: " + "; ".join(verdicts) + "."
 
@@ -60,11 +64,13 @@ def _measured(report: FloorReport) -> Iterable[str]:
         return
     yield "## What the tests ran"
     yield wording.MEASURED_NOTE
-    yield _table(wording.MEASURED, [wording.measured_cells(each) for each in report.measured])
-    for each in wording.raising(report):
-        facts = "\n".join(f"- {name}: {what}" for name, what in wording.measured_facts(each))
-        steps = "\n".join(f"{number}. {step}" for number, step in enumerate(wording.work_list(each), start=1))
-        yield f"### To raise the floor to {dotted(each.minor)}\n\n{facts}\n\nWork list:\n\n{steps}"
+    yield _table(wording.MEASURED, [wording.measured_cells(raised) for raised in report.measured])
+    for raised in wording.raising(report):
+        facts = "\n".join(f"- {name}: {what}" for name, what in wording.measured_facts(raised))
+        steps = "\n".join(
+            f"{number}. {step}" for number, step in enumerate(wording.work_list(raised), start=1)
+        )
+        yield f"### To raise the floor to {dotted(raised.minor)}\n\n{facts}\n\nWork list:\n\n{steps}"
 
 
 def _leftovers(report: FloorReport) -> Iterable[str]:
@@ -72,7 +78,7 @@ def _leftovers(report: FloorReport) -> Iterable[str]:
         yield f"## Left below the declared floor, {wording.declared(report)}"
         yield _list(report, wording.listed(report.leftovers))
     if report.restated:
-        yield "## Where the floor is stated again"
+        yield "## Where the package restates its floor"
         yield _list(report, report.restated)
 
 
@@ -80,7 +86,7 @@ def _places(report: FloorReport) -> Iterable[str]:
     for floor in report.floors:
         found = wording.listed(report.removable_at(floor))
         if found:
-            yield f"## What goes at {floor.name}"
+            yield f"## Removable at {floor.name}"
             if floor.dead_files:
                 yield "Whole files: " + ", ".join(f"`{file}`" for file in floor.dead_files) + "."
             yield _list(report, found)
@@ -90,20 +96,24 @@ def _undecided(report: FloorReport) -> Iterable[str]:
     if report.undecided:
         yield "## Undecided"
         yield "\n".join(
-            f"- `{each.file}:{each.line}` `{each.code}`: {each.reason}" for each in report.undecided
+            f"- `{place.file}:{place.line}` `{place.code}`: {place.reason}" for place in report.undecided
         )
     if report.source.broken:
-        yield "## Not read"
+        yield "## Files that cannot be read"
         yield "\n".join(f"- `{file}`: {problem}" for file, problem in report.source.broken)
 
 
 def _list(report: FloorReport, removals: Sequence[Removal]) -> str:
     return "\n".join(
-        f"- `{wording.place(removal)}` "
-        f"({wording.HEADINGS.get(removal.category, 'stated again')}, {floor_name(removal.removable_from)}): "
-        f"{removal.reason}. `{report.code(removal).replace('`', chr(39))}`"
+        f"- `{wording.place(removal)}` ({_heading(removal)}): {removal.reason}. "
+        f"`{report.code(removal).replace('`', chr(39))}`"
         for removal in removals
     )
+
+
+def _heading(removal: Removal) -> str:
+    heading = wording.HEADINGS.get(removal.category, "restated floor")
+    return f"{heading}, {floor_name(removal.removable_from)}"
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

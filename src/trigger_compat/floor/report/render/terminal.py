@@ -1,4 +1,4 @@
-"""The report for a terminal, in plain columns; colours are the command line's business."""
+"""The report for a terminal, in columns of plain text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trigger_compat.floor.scan.model import Removal
 from trigger_compat.floor.scan.releases import dotted, floor_name
 
 SHOWN: Final = 12
-"""Places listed per floor; the other formats list all."""
+"""The number of places to list for each floor. The other formats list all places."""
 
 
 def render(report: FloorReport) -> str:
@@ -20,7 +20,7 @@ def render(report: FloorReport) -> str:
 
 
 def _lines(report: FloorReport) -> Iterator[str]:
-    yield f"{report.title}: declared floor Airflow {wording.declared(report)}, as of {report.today}"
+    yield f"{report.title}: declared floor {wording.declared(report)}, as of {report.today}"
     yield ""
     yield from columns([wording.COLUMNS, *(wording.cells(floor) for floor in report.floors)])
     yield ""
@@ -30,30 +30,32 @@ def _lines(report: FloorReport) -> Iterator[str]:
     heads = ("policy", "asks for", "declared", *(floor.name for floor in report.floors))
     rows = [
         (
-            each.policy.id,
-            dotted(each.asks_for),
-            each.status,
-            *(_day(floor.allowed[each.policy.id]) for floor in report.floors),
+            status.policy.id,
+            dotted(status.asks_for),
+            status.status,
+            *(_day(floor.allowed[status.policy.id]) for floor in report.floors),
         )
-        for each in report.policies
+        for status in report.policies
     ]
     yield from columns([heads, *rows])
     yield ""
     if report.measured:
         yield wording.MEASURED_NOTE
-        yield from columns([wording.MEASURED, *(wording.measured_cells(each) for each in report.measured)])
-        for each in wording.raising(report):
-            yield f"to raise the floor to {dotted(each.minor)}:"
-            yield from (f"  {name}: {what}" for name, what in wording.measured_facts(each))
-            yield f"  work list: {len(each.steps)} steps, which --format markdown lists"
+        yield from columns(
+            [wording.MEASURED, *(wording.measured_cells(raised) for raised in report.measured)]
+        )
+        for raised in wording.raising(report):
+            yield f"to raise the floor to {dotted(raised.minor)}:"
+            yield from (f"  {name}: {what}" for name, what in wording.measured_facts(raised))
+            yield f"  work list: {len(raised.steps)} steps, which --format markdown lists"
         yield ""
     yield from _section(report, "left below the declared floor", report.leftovers)
     for floor in report.floors:
-        yield from _section(report, f"goes at {floor.name}", report.removable_at(floor))
+        yield from _section(report, f"removable at {floor.name}", report.removable_at(floor))
     if report.undecided:
-        yield f"undecided: {len(report.undecided)} places, which the other formats list with the reason"
+        yield f"undecided: {len(report.undecided)} places; the other formats list them with the reasons"
     for file, problem in report.source.broken:
-        yield f"not read: {file}: {problem}"
+        yield f"cannot be read: {file}: {problem}"
 
 
 def _section(report: FloorReport, title: str, removals: Sequence[Removal]) -> Iterator[str]:
@@ -61,9 +63,10 @@ def _section(report: FloorReport, title: str, removals: Sequence[Removal]) -> It
     if not found:
         return
     yield f"{title}: {len(found)} places"
-    for each in found[:SHOWN]:
-        yield f"  {wording.place(each)}  {report.code(each)[:60]}"
-        yield f"      {wording.HEADINGS[each.category]} ({floor_name(each.removable_from)}): {each.reason}"
+    for removal in found[:SHOWN]:
+        yield f"  {wording.place(removal)}  {report.code(removal)[:60]}"
+        heading = f"{wording.HEADINGS[removal.category]} ({floor_name(removal.removable_from)})"
+        yield f"      {heading}: {removal.reason}"
     if len(found) > SHOWN:
         yield f"  ... and {len(found) - SHOWN} more; --format markdown lists all"
     yield ""
@@ -74,7 +77,7 @@ def _day(day: object) -> str:
 
 
 def columns(rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Lay rows out in columns."""
+    """Yield rows as lines with columns of the same width."""
     rows = list(rows)
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     for row in rows:

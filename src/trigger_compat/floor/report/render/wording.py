@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
@@ -13,18 +14,18 @@ from trigger_compat.floor.scan.releases import dotted
 
 COLUMNS: Final = ("floor", "lines", "changed", "branches", "files", "follows", "announced", "released")
 LEGEND: Final = (
-    ("lines", "that go as a whole: code no release runs, conditions with one answer, flags"),
+    ("lines", "whole lines that can be deleted: dead code, constant conditions, version flags"),
     ("changed", "lines that stay, with a part cut out"),
     ("branches", "alternatives that no release takes any more"),
-    ("files", "of which only imports would be left"),
-    ("follows", "more lines that only dead code uses"),
-    ("announced", "more lines that only a comment says go then; not proven"),
+    ("files", "files that would hold nothing but imports"),
+    ("follows", "more lines, used only by dead code"),
+    ("announced", "more lines that can go if a comment is right; the scan cannot prove it"),
 )
 HEADINGS: Final = {
     Category.DEAD: "no release runs it",
-    Category.CONSTANT: "a condition with one answer",
-    Category.FLAG: "a flag that says nothing any more",
-    Category.FOLLOWS: "only dead code uses it",
+    Category.CONSTANT: "constant condition",
+    Category.FLAG: "constant version flag",
+    Category.FOLLOWS: "used only by dead code",
     Category.ANNOUNCED: "announced by a comment",
 }
 
@@ -38,41 +39,36 @@ def cells(floor: Floor) -> tuple[str, ...]:
 
 
 def when(day: date | None, today: date) -> str:
-    """Say since when, or from when, a policy allows a floor."""
+    """Return the first day on which a policy allows a floor, as a phrase."""
     if day is None:
-        return "not dated"
+        return "no date yet"
     return f"since {day}" if day <= today else f"from {day}"
 
 
 def declared(report: FloorReport) -> str:
-    """Return the declared floor."""
+    """Return the declared floor as text: ``3.0``, or ``none``."""
     floor = report.source.floor
     if floor is None:
-        return "none in its metadata"
+        return "none"
     return dotted(floor if floor[2] else floor[:2])
 
 
 def place(removal: Removal) -> str:
-    """Return where a removal is."""
+    """Return the file and lines of a removal."""
     return f"{removal.file}:{removal.line}" + (f"-{removal.end}" if removal.end > removal.line else "")
 
 
 def by_kind(floor: Floor) -> str:
-    """Return the lines of each kind, of those kinds that have any."""
+    """Return how many lines of each kind of file can be removed."""
     parts = [f"{counts.lines} in {kind.value}" for kind, counts in floor.counts.items() if counts.lines]
     return ", ".join(parts) or "none"
 
 
-def listed(removals: tuple[Removal, ...]) -> list[Removal]:
-    """Return what to show of removals: those inside others are said with them."""
-    dead = outermost(each for each in removals if each.category is not Category.ANNOUNCED)
-    return [*dead, *outermost(each for each in removals if each.category is Category.ANNOUNCED)]
-
-
-def kinds_in(report: FloorReport) -> list[Kind]:
-    """Return the kinds that the source has files of."""
-    present = {module.kind for module in report.source.modules}
-    return [kind for kind in Kind if kind in present]
+def listed(removals: Sequence[Removal]) -> list[Removal]:
+    """Return the removals to show: those that are not inside another one, and what comments announce last."""
+    announced = [removal for removal in removals if removal.category is Category.ANNOUNCED]
+    proven = [removal for removal in removals if removal.category is not Category.ANNOUNCED]
+    return [*outermost(proven), *outermost(announced)]
 
 
 MEASURED: Final = (
@@ -110,7 +106,7 @@ def measured_cells(found: Raise) -> tuple[str, ...]:
 
 def raising(report: FloorReport) -> list[Raise]:
     """Return what is measured of the floors that ask for work, as the declared one does not."""
-    return [each for each in report.measured if each.steps]
+    return [raised for raised in report.measured if raised.steps]
 
 
 def work_list(found: Raise) -> list[str]:
@@ -120,7 +116,7 @@ def work_list(found: Raise) -> list[str]:
 
 def measured_facts(found: Raise) -> list[tuple[str, str]]:
     """Return what else goes, in words; what a file holds that goes as a whole is said with it."""
-    functions = [each for each in found.functions if each.partition(":")[0] not in found.files]
+    functions = [function for function in found.functions if function.partition(":")[0] not in found.files]
     lines = [f"{file}: {runs}" for file, runs in found.places.items() if file not in found.files]
     facts = [
         ("files that go", ", ".join(found.files)),

@@ -23,7 +23,7 @@ def visit_if(walker: Walker, node: ast.If, reach: Reach, dead_from: Point) -> Re
     then_dead = min(dead_from, first_without(then.may))
     else_dead = min(dead_from, first_without(other.may))
     if then_dead < dead_from and _is_own_floor(walker, node, then_dead):
-        reason = "it refuses an Airflow that the metadata refuse too"
+        reason = "it rejects an Airflow that the metadata reject too"
         walker.recorder.node(node, then_dead, Category.RESTATED, reason)
     elif then_dead < dead_from:
         _report_false(walker, node, then_dead)
@@ -46,12 +46,11 @@ def _is_own_floor(walker: Walker, node: ast.If, point: Point) -> bool:
 
 
 def _report_false(walker: Walker, node: ast.If, point: Point) -> None:
-    about = excerpt(node.test)
-    reason = f"{about} is false on Airflow >= {floor_name(point)}"
+    reason = f"{excerpt(node.test)} is false on Airflow >= {floor_name(point)}"
     walker.recorder.node(node, point, Category.DEAD, reason, end=node.body[-1], branch=True)
     if node.orelse and not has_elif(node):
         line = else_line(node.orelse[0], node.body[-1], walker.module.lines)
-        walker.recorder.lines(line, line, point, Category.CONSTANT, f"{about} is always false then")
+        walker.recorder.lines(line, line, point, Category.CONSTANT, reason)
 
 
 def _report_true(walker: Walker, node: ast.If, point: Point) -> None:
@@ -97,7 +96,7 @@ def visit_match(walker: Walker, node: ast.Match, reach: Reach, dead_from: Point)
         here = left.where(matches)
         here_dead = min(dead_from, first_without(here.may))
         if here_dead < dead_from:
-            reason = f"case {excerpt(case.pattern)} matches on no Airflow >= {floor_name(here_dead)}"
+            reason = f"case {excerpt(case.pattern)} never matches on Airflow >= {floor_name(here_dead)}"
             start, end = case.pattern.lineno, last_line(case.body[-1])
             walker.recorder.lines(start, end, here_dead, Category.DEAD, reason, branch=True)
         after = after | walker.block(case.body, here, here_dead)

@@ -40,5 +40,5 @@ def comments_on_dead_code(module: Module, removals: Iterable[Removal]) -> Iterat
                 end=comment.last,
                 category=Category.FOLLOWS,
                 removable_from=code.removable_from,
-                reason=f"it is about code that is dead on Airflow >= {floor_name(code.removable_from)}",
+                reason=f"it explains code that is dead on Airflow >= {floor_name(code.removable_from)}",
             )

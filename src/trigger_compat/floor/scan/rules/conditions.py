@@ -50,7 +50,7 @@ def visit_and_or(walker: Walker, node: ast.BoolOp, reach: Reach, dead_from: Poin
     for index, operand in enumerate(node.values):
         here = first_without(reach.may)
         if here < dead_from:
-            reason = f"what is before it decides on Airflow >= {floor_name(here)}"
+            reason = f"the operands before it decide the result on Airflow >= {floor_name(here)}"
             for rest in node.values[index:]:
                 walker.recorder.part(rest, here, Category.DEAD, reason)
             dead_from = here

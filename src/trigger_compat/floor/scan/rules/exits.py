@@ -22,7 +22,7 @@ def visit_raise(walker: Walker, node: ast.Raise, reach: Reach, dead_from: Point)
     """Handle ``raise``, which an ``except ImportError`` around it may catch."""
     walker.expressions_in(node, reach, dead_from)
     if walker.guard:
-        walker.guard.runs_other_code(reach, "the try block itself raises")
+        walker.guard.runs_other_code(reach, "the try block contains a raise statement")
     return NOWHERE
 
 

@@ -35,7 +35,7 @@ def report_definition(walker: Walker, node: Assignment, value: Value, reach: Rea
         value = walker.scope.lookup(name)  # one of several assignments that make a flag together
     point = constant_from(value, reach)
     if point < dead_from:
-        reason = f"{name} has one value on Airflow >= {floor_name(point)}"
+        reason = f"{name} is constant on Airflow >= {floor_name(point)}"
         walker.recorder.node(node, point, Category.FLAG, reason)
     return point < dead_from
 
@@ -50,7 +50,7 @@ def report_function(walker: Walker, node: FunctionDefinition, reach: Reach, dead
         return False
     point = constant_from(walker.evaluator.returned(Function(node, walker.scope)), reach)
     if point < dead_from:
-        reason = f"{node.name}() has one answer on Airflow >= {floor_name(point)}"
+        reason = f"{node.name}() always returns the same on Airflow >= {floor_name(point)}"
         walker.recorder.node(node, point, Category.FLAG, reason)
     return point < dead_from
 
@@ -71,11 +71,11 @@ def report_flag_imports(walker: Walker, node: ast.ImportFrom, reach: Reach, dead
     last = max(points.values()) if len(points) == len(node.names) else NEVER
     for alias, point in points.items():
         if point < last:
-            reason = f"{alias.name} says nothing any more on Airflow >= {floor_name(point)}"
+            reason = f"{alias.name} is constant on Airflow >= {floor_name(point)}"
             walker.recorder.part(alias, point, Category.FLAG, reason)
     if last < NEVER:
-        names = ", ".join(alias.name for alias in points)
-        reason = f"{names} says nothing any more on Airflow >= {floor_name(last)}"
+        names, verb = ", ".join(alias.name for alias in points), "is" if len(points) == 1 else "are"
+        reason = f"{names} {verb} constant on Airflow >= {floor_name(last)}"
         walker.recorder.node(node, last, Category.FLAG, reason)
 
 
@@ -89,5 +89,5 @@ def report_exports(walker: Walker, node: Assignment, dead_from: Point) -> None:
         if isinstance(name, ast.Constant) and isinstance(name.value, str):
             point = constant_from(walker.scope.lookup(name.value), Reach())
             if point < dead_from:
-                reason = f"{name.value} says nothing any more on Airflow >= {floor_name(point)}"
+                reason = f"{name.value} is constant on Airflow >= {floor_name(point)}"
                 walker.recorder.part(name, point, Category.FLAG, reason)

@@ -41,7 +41,7 @@ def visit_import(walker: Walker, node: ImportStatement, reach: Reach, dead_from:
     passes = Reach(reach.may & ~effect.fails, reach.must & effect.works)
     point = first_without(passes.may)
     if point < dead_from and reach.may:
-        reason = f"Airflow >= {floor_name(point)} has no {effect.about}"
+        reason = f"Airflow >= {floor_name(point)} does not have {effect.about}"
         walker.recorder.node(node, point, Category.DEAD, reason, branch=True)
     return passes
 
@@ -64,7 +64,7 @@ def visit_try(walker: Walker, node: ast.Try, reach: Reach, dead_from: Point) -> 
         point = min(dead_from, first_without(handled.may))
         points.append(point)
         if point < dead_from:
-            reason = f"Airflow >= {floor_name(point)} has {guard.subject or 'what is tried'}"
+            reason = f"Airflow >= {floor_name(point)} has {guard.subject or 'all that the block imports'}"
             walker.recorder.node(handler, point, Category.DEAD, reason, branch=True)
         after = after | walker.block(handler.body, handled, point)
     if points and max(points) < dead_from and not node.finalbody:
@@ -93,7 +93,7 @@ def _handled(kind: set[str], guard: Guard, reach: Reach) -> Reach:
 
 def _report_idle_try(walker: Walker, node: ast.Try, point: Point) -> None:
     """Report the ``try:`` and ``else:`` lines, once all handlers are dead."""
-    reason = f"nothing in it fails on Airflow >= {floor_name(point)}"
+    reason = f"no import in the block fails on Airflow >= {floor_name(point)}"
     headers = [node.lineno]
     if node.orelse:
         headers.append(else_line(node.orelse[0], node.handlers[-1].body[-1], walker.module.lines))
@@ -121,7 +121,7 @@ def visit_with(walker: Walker, node: ast.With | ast.AsyncWith, reach: Reach, dea
     if guard:
         point = first_without(guard.may_fail)
         if point < dead_from:
-            reason = f"Airflow >= {floor_name(point)} has {guard.subject}: there is nothing to suppress"
+            reason = f"Airflow >= {floor_name(point)} has {guard.subject}, so there is nothing to suppress"
             walker.recorder.lines(node.lineno, node.lineno, point, Category.CONSTANT, reason)
         elif guard.reasons:
             _report_undecided(walker, node, guard)

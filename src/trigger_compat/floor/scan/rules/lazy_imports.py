@@ -49,9 +49,9 @@ def _report_row(walker: Walker, name: str, row: ast.Tuple, dead_from: Point) -> 
         if is_last and old_name != name:
             parts.append(row.elts[-1])  # the old name goes with its place
         if index and before < dead_from:
-            point, reason = before, f"{name} is found in a place before it on Airflow >= {floor_name(before)}"
+            point, reason = before, f"an earlier place provides {name} on Airflow >= {floor_name(before)}"
         else:
-            point, reason = here, f"Airflow >= {floor_name(here)} has no {place}.{wanted}"
+            point, reason = here, f"Airflow >= {floor_name(here)} does not have {place}.{wanted}"
         if point < dead_from:
             for part in parts:
                 walker.recorder.part(part, point, Category.DEAD, reason, branch=part is parts[0])

@@ -35,14 +35,14 @@ def report_probe(walker: Walker, node: ast.Compare | ast.Call) -> None:
         return
     about = _subject(walker, node.args[0])
     if about:
-        reason = f"{name}() asks the running Airflow about {about}, whose attributes are in no table"
+        reason = f"{name}() asks the running Airflow about {about}, which the table of names does not cover"
         walker.recorder.undecided(node.lineno, excerpt(node), reason)
 
 
 def _report_comparison(walker: Walker, node: ast.Compare) -> None:
     sides = [walker.value(side) for side in (node.left, *node.comparators)]
     if any(isinstance(side, PerRelease) and not side.is_flag for side in sides):
-        reason = "it compares Airflow's version with something that is not known here"
+        reason = "it compares Airflow's version with a value that the scan does not know"
         walker.recorder.undecided(node.lineno, excerpt(node), reason)
 
 

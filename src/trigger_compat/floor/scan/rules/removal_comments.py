@@ -102,7 +102,7 @@ def _removal(module: Module, release: ReleaseTuple, first: int, end: int | None)
             end=end or first,
             category=Category.ANNOUNCED,
             removable_from=point,
-            reason=f"its comment says so, for Airflow >= {floor_name(point)}",
+            reason=f"a comment says that it can go at Airflow >= {floor_name(point)}",
         )
 
 

@@ -56,12 +56,12 @@ def report_decorators(
     inside = Reach(reach.may & ~skips, reach.must & ~skips)
     point = min(dead_from, first_without(inside.may))
     if point < dead_from:
-        reason = f"it is skipped on Airflow >= {floor_name(point)}"
+        reason = f"the test is skipped on Airflow >= {floor_name(point)}"
         walker.recorder.lines(first_line(node), last_line(node), point, Category.DEAD, reason, branch=True)
     for decorator, mark in marks:
         idle = first_without(reach.may & ~mark.runs)
         if idle < point:
-            reason = f"it skips nothing on Airflow >= {floor_name(idle)}"
+            reason = f"the mark skips nothing on Airflow >= {floor_name(idle)}"
             walker.recorder.node(decorator, idle, Category.CONSTANT, reason)
     return inside, point
 
@@ -78,10 +78,10 @@ def visit_call(walker: Walker, node: ast.Call, reach: Reach, dead_from: Point) -
         point = min(dead_from, first_without(reach.may & ~mark.skips))
         idle = first_without(reach.may & ~mark.runs)
         if point < dead_from:
-            reason = f"it is skipped on Airflow >= {floor_name(point)}"
+            reason = f"the test is skipped on Airflow >= {floor_name(point)}"
             walker.recorder.part(node, point, Category.DEAD, reason, branch=True)
         elif idle < dead_from:
-            reason = f"it skips nothing on Airflow >= {floor_name(idle)}"
+            reason = f"the mark skips nothing on Airflow >= {floor_name(idle)}"
             walker.recorder.part(marks, idle, Category.CONSTANT, reason)
         dead_from = min(point, idle)
     walker.parts_of(node, reach, dead_from)
