@@ -47,11 +47,11 @@ def scanned(root: Path, files: dict[str, str] | str) -> scanner.Scan:
     return scanner.scan(source.read(str(tree(root, files))), table())
 
 
-def brief(finding: Removal) -> str:
-    """Return a finding as ``3-4 dead 3.0``; a part of its lines has a ``~``."""
-    lines = str(finding.line) if finding.end == finding.line else f"{finding.line}-{finding.end}"
+def brief(removal: Removal) -> str:
+    """Return a removal as ``3-4 dead 3.0``; a part of its lines has a ``~``."""
+    lines = str(removal.line) if removal.end == removal.line else f"{removal.line}-{removal.end}"
     return (
-        f"{lines} {'' if finding.whole else '~'}{finding.category.value} {floor_name(finding.removable_from)}"
+        f"{lines} {'' if removal.whole else '~'}{removal.category.value} {floor_name(removal.removable_from)}"
     )
 
 

@@ -131,7 +131,7 @@ def test_no_checkout_has_no_work_list(tmp_path: Path) -> None:
         worklist.steps(tmp_path, (3, 0))
 
 
-def _finding(line: int, end: int, category: Category) -> Removal:
+def _removal(line: int, end: int, category: Category) -> Removal:
     return Removal(file="f.py", line=line, end=end, category=category, removable_from=1, reason="")
 
 
@@ -139,15 +139,15 @@ def test_what_a_dead_condition_held_moves_to_the_left() -> None:
     before = (
         "def f():\n    if NEW:\n        # why\n        a = 1\n        return a\n    else:\n        b = 2\n"
     )
-    findings = [_finding(2, 2, Category.CONSTANT), _finding(6, 7, Category.DEAD)]
+    removals = [_removal(2, 2, Category.CONSTANT), _removal(6, 7, Category.DEAD)]
 
-    assert delete_lines(before, findings) == "def f():\n    # why\n    a = 1\n    return a\n"
+    assert delete_lines(before, removals) == "def f():\n    # why\n    a = 1\n    return a\n"
 
 
 def test_a_block_that_loses_all_it_held_passes() -> None:
     before = "class A:\n    if OLD:\n        b = 1\n"
 
-    assert delete_lines(before, [_finding(2, 3, Category.DEAD)]) == "class A:\n    pass\n"
+    assert delete_lines(before, [_removal(2, 3, Category.DEAD)]) == "class A:\n    pass\n"
 
 
 def _evidence(folder: Path, airflow: str, lines: dict[str, str], tests: dict[str, str]) -> None:

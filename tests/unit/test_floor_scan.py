@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 
 from tests.unit.floors import RELEASES, brief, found, scanned, table
+from trigger_compat.floor.scan import rules
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.releases import from_release
 
@@ -18,6 +20,16 @@ CASES: dict[str, tuple[str, list[str]]] = {
             a = 1
         else:
             a = 2
+        """,
+        ["2 constant 3.0", "4-5 dead 3.0"],
+    ),
+    "an else block that begins with a similar word": (
+        """
+        from package.version_compat import AIRFLOW_V_3_0_PLUS
+        if AIRFLOW_V_3_0_PLUS:
+            a = 1
+        else:
+            elsewhere = 2
         """,
         ["2 constant 3.0", "4-5 dead 3.0"],
     ),
@@ -339,6 +351,18 @@ CASES: dict[str, tuple[str, list[str]]] = {
 }
 
 
+STRUCTURE = {"definitions", "exits"}
+"""They bind names and follow the flow. The rules that they call decide."""
+
+
+@pytest.mark.parametrize("name", sorted({module.name for module in iter_modules(rules.__path__)} - STRUCTURE))
+def test_each_rule_shows_code_before_and_after(name: str) -> None:
+    text = (Path(rules.__path__[0]) / f"{name}.py").read_text(encoding="utf-8")
+
+    assert "    Before: " in text
+    assert text.count("    Before: ") == text.count("    After ")
+
+
 @pytest.mark.parametrize(("text", "wanted"), CASES.values(), ids=CASES.keys())
 def test_what_dies_and_when(tmp_path: Path, text: str, wanted: list[str]) -> None:
     assert sorted(found(tmp_path, text)) == sorted(wanted)
@@ -517,11 +541,11 @@ def test_a_comment_about_dead_code_goes_with_it(tmp_path: Path, comment: str, go
             name = None
         name = 1
         """
-    findings = scanned(tmp_path, text).removals
+    removals = scanned(tmp_path, text).removals
 
-    follows = [(each.line, each.end) for each in findings if each.reason.startswith("it explains")]
+    follows = [(each.line, each.end) for each in removals if each.reason.startswith("it explains")]
     assert follows == ([(5, 5)] if goes else [])
-    assert [(each.line, each.end) for each in findings if each.category is Category.DEAD] == [(6, 7)]
+    assert [(each.line, each.end) for each in removals if each.category is Category.DEAD] == [(6, 7)]
 
 
 @pytest.mark.parametrize(

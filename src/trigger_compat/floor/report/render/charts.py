@@ -6,7 +6,7 @@ what a colour says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from html import escape
 from itertools import groupby
@@ -139,15 +139,14 @@ def timeline(report: FloorReport) -> str:
     span = max((last - first).days, 1)
     height = top + row_height * len(rows) + 8
 
-    def at(day: date) -> float:
+    def x_of(day: date) -> float:
         return left + (day - first).days / span * (WIDTH - left - right)
 
     parts: list[str] = []
     for year in range(first.year + 1, last.year + 1):
-        x = at(date(year, 1, 1))
+        x = x_of(date(year, 1, 1))
         parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{top - 8}" y2="{height - 4}"/>')
         parts.append(f'<text class="axis" x="{x:.1f}" y="{top - 12}" text-anchor="middle">{year}</text>')
-    x = at(report.today)
     floors = {floor.minor: floor for floor in report.floors}
     for place, row in enumerate(rows):
         y = top + place * row_height + row_height / 2
@@ -155,11 +154,14 @@ def timeline(report: FloorReport) -> str:
             f'<text class="axis" x="{left - 5}" y="{y + 4:.1f}" text-anchor="end">{dotted(row.minor)}</text>'
         )
         parts.append(
-            f'<line class="life" x1="{at(row.day):.1f}" x2="{WIDTH - right}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<line class="life" x1="{x_of(row.day):.1f}" x2="{WIDTH - right}" y1="{y:.1f}" y2="{y:.1f}"/>'
         )
         out = f"{dotted(row.minor)} {'preview' if row.is_preview else 'released'} on {row.day}"
-        parts.append(f'<path class="start" d="M{at(row.day):.1f} {y - 6:.1f}v12"><title>{out}</title></path>')
-        parts += _marks(report, floors[row.minor], y, at)
+        parts.append(
+            f'<path class="start" d="M{x_of(row.day):.1f} {y - 6:.1f}v12"><title>{out}</title></path>'
+        )
+        parts += _marks(report, floors[row.minor], y, x_of)
+    x = x_of(report.today)
     parts.append(f'<line class="today" x1="{x:.1f}" x2="{x:.1f}" y1="{top - 8}" y2="{height - 4}"/>')
     return _svg(
         height,
@@ -168,12 +170,12 @@ def timeline(report: FloorReport) -> str:
     )
 
 
-def _marks(report: FloorReport, floor: Floor, y: float, at: object) -> Iterator[str]:
+def _marks(report: FloorReport, floor: Floor, y: float, x_of: Callable[[date], float]) -> Iterator[str]:
     for place, verdict in enumerate(report.policies):
         day = floor.allowed[verdict.policy.id]
-        if day is not None and callable(at):
+        if day is not None:
             title = f"{verdict.policy.id}: {floor.name} {when(day, report.today)}"
-            yield mark(place, at(day), y, title)
+            yield mark(place, x_of(day), y, title)
 
 
 def mark(place: int, x: float, y: float, title: str = "") -> str:
