@@ -80,7 +80,7 @@ def _add_floor(commands: argparse._SubParsersAction[_Parser]) -> None:
         action="append",
         default=[],
         metavar="X.Y",
-        help="report this floor, may be repeated; default: all from the declared floor on",
+        help="a floor to report, repeatable; default: the declared one and all later",
     )
     add("--format", choices=("table", "markdown", "json", "html"), default="table")
     add("--output", type=Path, metavar="FILE", help="default: standard output")
