@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tally import results_file
-from trigger_compat.floor.names import spell
+from trigger_compat.floor.scan.names import format_runs as spell
 from trigger_compat.matrix import Release
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import environments
 from trigger_compat import matrix
-from trigger_compat.floor import names
+from trigger_compat.floor.scan import names
 from trigger_compat.matrix import Matrix, Past, Release
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[1]
 FOLDER: Final = ROOT / ".nox" / "names"
-TABLE: Final = ROOT / "src" / "trigger_compat" / "floor" / names.FILE_NAME
+TABLE: Final = ROOT / "src" / "trigger_compat" / "floor" / "scan" / names.FILE_NAME
 PROBE: Final = Path(__file__).with_name("probe_names.py")
 OLDEST_PYTHON: Final = "3.11"
 """The one that every release of the table runs on."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from environments import airflow_python
 from trigger_compat import matrix
-from trigger_compat.floor import versions, worklist
+from trigger_compat.floor import worklist
+from trigger_compat.floor.scan import releases as versions
 from trigger_compat.matrix import Release
 
 if TYPE_CHECKING:

@@ -73,26 +73,37 @@ def _add_floor(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--source",
         required=True,
         metavar="NAME|FOLDER",
-        help="an installed distribution, or a folder of Python",
+        help="an installed distribution, or a folder with Python files",
     )
     add(
         "--floor",
         action="append",
         default=[],
         metavar="X.Y",
-        help="only these; default: all from the declared one on",
+        help="a floor to report, repeatable; default: the declared one and all later",
     )
     add("--format", choices=("table", "markdown", "json", "html"), default="table")
     add("--output", type=Path, metavar="FILE", help="default: standard output")
-    add("--today", type=_day, metavar="YYYY-MM-DD", help="judge on that day, by what was out then")
-    add("--matrix", type=Path, metavar="FILE", help="another compat-matrix.yaml: its releases and policies")
-    add("--policy", metavar="ID|RULE:MONTHS", help="the one that --check asks; your own: drop-after:18")
-    add("--drift", type=Path, metavar="FILE", help="a drift table (JSON) for the heat map of the HTML page")
     add(
-        "--evidence", type=Path, metavar="FOLDER", help="what each release ran of the source, by nox -s floor"
+        "--today",
+        type=_day,
+        metavar="YYYY-MM-DD",
+        help="report as of that day, with the releases that were out then",
     )
-    add("--check", action="store_true", help="exit with 1 if dead code remains or the policy is broken")
-    add("--allow-older", action="store_true", help="with --check: a floor below the policy's is no breach")
+    add("--matrix", type=Path, metavar="FILE", help="another compat-matrix.yaml with releases and policies")
+    add(
+        "--policy",
+        metavar="ID|RULE:MONTHS",
+        help="the policy that --check applies, or your own: drop-after:18",
+    )
+    add("--drift", type=Path, metavar="FILE", help="a drift table (JSON) for the heat map of the HTML page")
+    add("--evidence", type=Path, metavar="FOLDER", help="what each release ran, as nox -s floor measured it")
+    add("--check", action="store_true", help="exit with 1 if dead code is left or the policy is broken")
+    add(
+        "--allow-older",
+        action="store_true",
+        help="with --check: accept an older floor than the policy asks for",
+    )
     command.set_defaults(run=_floor)
 
 
@@ -108,31 +119,34 @@ def _matrix(options: argparse.Namespace) -> int:
 
 def _floor(options: argparse.Namespace) -> int:
     # Imported here: the other commands need neither the scanner nor its tables.
-    from trigger_compat.floor import check, heatmap, names, policy, render, report, scan, source, versions
     from trigger_compat.floor import evidence as evidence_files
+    from trigger_compat.floor.report import build, check, heatmap, policy_dates, render
+    from trigger_compat.floor.scan import names, releases, scanner, source
 
     matrix = matrix_module.load(options.matrix)
-    chosen = policy.choose(options.policy, matrix) if options.policy else None
+    chosen = policy_dates.choose(options.policy, matrix) if options.policy else None
     own = [chosen] if chosen and chosen not in matrix.policies else []
-    floors = [versions.parse_floor(text) for text in options.floor]
-    drift = heatmap.read(options.drift) if options.drift else None
+    floors = [releases.parse_floor(text) for text in options.floor]
+    heat_map = heatmap.from_file(options.drift) if options.drift else None
     evidence = evidence_files.read(options.evidence) if options.evidence else ()
     root = Path(options.source)
     today = options.today or datetime.now(timezone.utc).date()
-    out = {airflow for airflow, day in policy.released(matrix_module.load()).items() if day <= today}
-    found = report.build(
-        scan.scan(source.read(options.source), names.load().of(out)),
+    published = {
+        airflow for airflow, day in policy_dates.release_days(matrix_module.load()).items() if day <= today
+    }
+    report = build.build(
+        scanner.scan(source.read(options.source), names.load().of(published)),
         matrix,
         today,
         floors=floors,
         policies=own,
-        drift=drift,
+        heat_map=heat_map,
         measured=(lambda minors: evidence_files.raises(root, matrix, evidence, minors)) if evidence else None,
     )
-    _write(render.FORMATS[options.format](found), options.output)
+    _write(render.FORMATS[options.format](report), options.output)
     if not options.check:
         return 0
-    problems = check.problems(found, chosen, allow_older=options.allow_older)
+    problems = check.problems(report, chosen, allow_older=options.allow_older)
     for problem in problems:
         sys.stderr.write(f"{problem}\n")
     return CHECK_FAILED if problems else 0
@@ -142,7 +156,7 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise UnknownFloor(f"--today: {text!r} is no date; write it as YYYY-MM-DD") from error
+        raise UnknownFloor(f"--today: {text!r} is not a date; write it as YYYY-MM-DD") from error
 
 
 def _write(text: str, output: Path | None) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from textwrap import dedent
 
-from trigger_compat.floor import names, scan, source
-from trigger_compat.floor.model import Category, Finding
-from trigger_compat.floor.names import Names
-from trigger_compat.floor.versions import shown
+from trigger_compat.floor.scan import names, scanner, source
+from trigger_compat.floor.scan.model import Category, Removal
+from trigger_compat.floor.scan.names import NameTable
+from trigger_compat.floor.scan.releases import floor_name
 
 RELEASES = ("2.9.0", "2.10.0", "2.11.0", "2.11.2", "3.0.0", "3.1.0", "3.2.0", "3.3.0", "3.4.0")
 _OLD, _NEW = range(4), range(4, 9)
 
 
-def table() -> Names:
+def table() -> NameTable:
     """A small table of names: what left with 3.0, what came with it, and what is everywhere."""
     found = []
     for at, release in enumerate(RELEASES):
@@ -40,20 +40,22 @@ def tree(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-def scanned(root: Path, files: dict[str, str] | str) -> scan.Scan:
+def scanned(root: Path, files: dict[str, str] | str) -> scanner.Scan:
     """Scan files, or the text of one, ``package/module.py``, that starts with the usual imports."""
     if isinstance(files, str):
         files = {"package/module.py": files}
-    return scan.scan(source.read(str(tree(root, files))), table())
+    return scanner.scan(source.read(str(tree(root, files))), table())
 
 
-def brief(finding: Finding) -> str:
-    """Return a finding as ``3-4 dead 3.0``; a part of its lines has a ``~``."""
-    lines = str(finding.line) if finding.end == finding.line else f"{finding.line}-{finding.end}"
-    return f"{lines} {'' if finding.whole else '~'}{finding.category.value} {shown(finding.dies)}"
+def brief(removal: Removal) -> str:
+    """Return a removal as ``3-4 dead 3.0``; a part of its lines has a ``~``."""
+    lines = str(removal.line) if removal.end == removal.line else f"{removal.line}-{removal.end}"
+    return (
+        f"{lines} {'' if removal.whole else '~'}{removal.category.value} {floor_name(removal.removable_from)}"
+    )
 
 
 def found(root: Path, text: str, *, flags: bool = False) -> list[str]:
     """Return what is found in one file, without the flags themselves unless these are wanted."""
     unwanted = () if flags else (Category.FLAG, Category.FOLLOWS)
-    return [brief(each) for each in scanned(root, text).findings if each.category not in unwanted]
+    return [brief(each) for each in scanned(root, text).removals if each.category not in unwanted]

@@ -41,8 +41,8 @@ def test_every_error_has_an_exit_code_of_its_own() -> None:
         (["floor", "--source", "{root}/broken"], 7, "no file can be read as Python"),
         (["floor", "--source", "{root}/good/package/module.py"], 7, "is a file; give the folder"),
         (["floor", "--source", "{root}/good", "--floor", "9.9"], 8, "Airflow 9.9 is not known"),
-        (["floor", "--source", "{root}/good", "--floor", "new"], 8, "'new' is no version"),
-        (["floor", "--source", "{root}/good", "--today", "soon"], 8, "'soon' is no date"),
+        (["floor", "--source", "{root}/good", "--floor", "new"], 8, "'new' is not a version"),
+        (["floor", "--source", "{root}/good", "--today", "soon"], 8, "'soon' is not a date"),
         (["floor", "--source", "{root}/good", "--policy", "mine"], 8, "'mine' is unknown"),
         (
             ["floor", "--source", "{root}/good", "--matrix", "{root}/none.yaml"],
@@ -83,7 +83,7 @@ def test_a_broken_file_does_not_hide_the_others(tmp_path: Path, capsys: pytest.C
     tree(tmp_path, {**GOOD, "package/broken.py": "def f(:\n", "package/binary.py": "\0"})
 
     assert run("floor", "--source", str(tmp_path)) == 0
-    assert "not read: package/broken.py: invalid syntax" in capsys.readouterr().out
+    assert "cannot be read: package/broken.py: invalid syntax" in capsys.readouterr().out
 
 
 def test_the_check_fails_on_dead_code_below_the_floor(

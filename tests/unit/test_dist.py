@@ -30,7 +30,7 @@ def test_what_belongs_into_the_archives_is_no_problem() -> None:
 def test_the_tree_has_nothing_but_what_the_package_is_made_of() -> None:
     found = archives.sources(ROOT)
 
-    assert {*SOURCES, "trigger_compat/floor/names.json.gz"} <= set(found)
+    assert {*SOURCES, "trigger_compat/floor/scan/names.json.gz"} <= set(found)
     assert [name for name in found if not name.endswith(archives.SUFFIXES)] == []
 
 

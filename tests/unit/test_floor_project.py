@@ -16,10 +16,11 @@ from tests.unit.floors import tree
 from trigger_compat import matrix
 from trigger_compat.cli import main
 from trigger_compat.errors import SourceError
-from trigger_compat.floor import apply, evidence, worklist
-from trigger_compat.floor.model import Category, Finding, Kind
-from trigger_compat.floor.render import text
-from trigger_compat.floor.versions import minor_of
+from trigger_compat.floor import evidence, worklist
+from trigger_compat.floor.report.render import wording
+from trigger_compat.floor.rewrite.lines import delete_lines
+from trigger_compat.floor.scan.model import Category, Kind, Removal
+from trigger_compat.floor.scan.releases import minor_of
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("src", "tests", "docs", "compat-matrix.yaml", "pyproject.toml", "README.md", "noxfile.py")
@@ -130,23 +131,23 @@ def test_no_checkout_has_no_work_list(tmp_path: Path) -> None:
         worklist.steps(tmp_path, (3, 0))
 
 
-def _finding(line: int, end: int, category: Category) -> Finding:
-    return Finding(file="f.py", line=line, end=end, category=category, dies=1, reason="")
+def _removal(line: int, end: int, category: Category) -> Removal:
+    return Removal(file="f.py", line=line, end=end, category=category, removable_from=1, reason="")
 
 
 def test_what_a_dead_condition_held_moves_to_the_left() -> None:
     before = (
         "def f():\n    if NEW:\n        # why\n        a = 1\n        return a\n    else:\n        b = 2\n"
     )
-    findings = [_finding(2, 2, Category.CONSTANT), _finding(6, 7, Category.DEAD)]
+    removals = [_removal(2, 2, Category.CONSTANT), _removal(6, 7, Category.DEAD)]
 
-    assert apply.carried_out(before, findings) == "def f():\n    # why\n    a = 1\n    return a\n"
+    assert delete_lines(before, removals) == "def f():\n    # why\n    a = 1\n    return a\n"
 
 
 def test_a_block_that_loses_all_it_held_passes() -> None:
     before = "class A:\n    if OLD:\n        b = 1\n"
 
-    assert apply.carried_out(before, [_finding(2, 3, Category.DEAD)]) == "class A:\n    pass\n"
+    assert delete_lines(before, [_removal(2, 3, Category.DEAD)]) == "class A:\n    pass\n"
 
 
 def _evidence(folder: Path, airflow: str, lines: dict[str, str], tests: dict[str, str]) -> None:
@@ -189,7 +190,7 @@ def test_what_is_left_behind_is_counted_and_what_is_not_measured_is_said(found: 
 
 
 def test_a_file_that_goes_is_not_taken_apart(found: evidence.Raise) -> None:
-    facts = dict(text.measured_facts(found))
+    facts = dict(wording.measured_facts(found))
 
     assert facts["files that go"] == "src/trigger_compat/paths/airflow2.py"
     assert facts["lines that go, in files that stay"] == (
@@ -217,7 +218,7 @@ def test_without_a_release_to_compare_with_nothing_is_said_to_die(tmp_path: Path
 
     assert not result.compared
     assert (result.places, result.tests) == ({}, 0)
-    assert set(text.measured_cells(result)[1:7]) == {"-"}
+    assert set(wording.measured_cells(result)[1:7]) == {"-"}
 
 
 def test_a_capability_is_unconditional_once_all_releases_have_it(tmp_path: Path) -> None:

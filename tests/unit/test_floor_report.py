@@ -13,13 +13,14 @@ import pytest
 from tests.unit.floors import scanned
 from trigger_compat import matrix
 from trigger_compat.errors import SourceError, UnknownFloor
-from trigger_compat.floor import check, heatmap, names, policy, render, report, versions
-from trigger_compat.floor.model import Kind
-from trigger_compat.floor.report import Report
+from trigger_compat.floor.report import build, check, heatmap, policy_dates, render
+from trigger_compat.floor.report.model import FloorReport
+from trigger_compat.floor.scan import names, releases
+from trigger_compat.floor.scan.model import Kind
 
 TODAY = date(2026, 11, 22)
 MATRIX = matrix.load()
-KNOWN = policy.beginnings(MATRIX)
+KNOWN = policy_dates.first_releases(MATRIX)
 POLICIES = {each.id: each for each in MATRIX.policies}
 FILES = {
     "package/module.py": """
@@ -57,8 +58,8 @@ FILES = {
 }
 
 
-def built(root: Path, **options: object) -> Report:
-    return report.build(scanned(root, FILES), MATRIX, TODAY, **options)  # type: ignore[arg-type]
+def built(root: Path, **options: object) -> FloorReport:
+    return build.build(scanned(root, FILES), MATRIX, TODAY, **options)  # type: ignore[arg-type]
 
 
 def test_floors_begin_with_the_declared_one_and_add_up(tmp_path: Path) -> None:
@@ -88,13 +89,13 @@ def test_what_is_below_the_declared_floor_is_left_over_and_fails_the_check(tmp_p
 
 def test_each_place_is_listed_at_one_floor(tmp_path: Path) -> None:
     found = built(tmp_path)
-    listed = [each for floor in found.floors for each in found.gone_at(floor)]
+    listed = [each for floor in found.floors for each in found.removable_at(floor)]
 
-    assert sorted([*listed, *found.leftovers]) == sorted(found.findings)
+    assert sorted([*listed, *found.leftovers]) == sorted(found.removals)
 
 
 def test_the_policies_disagree_today() -> None:
-    asked = {name: policy.required(each, TODAY, KNOWN) for name, each in POLICIES.items()}
+    asked = {name: policy_dates.floor_asked_for(each, TODAY, KNOWN) for name, each in POLICIES.items()}
 
     assert asked == {"airflow-providers": (3, 2), "minimum-versions": (3, 1), "spec-0": (2, 11)}
 
@@ -114,18 +115,18 @@ def test_the_policies_disagree_today() -> None:
     ],
 )
 def test_a_policy_allows_a_floor_from_a_day_on(name: str, minor: tuple[int, int], day: date | None) -> None:
-    assert policy.earliest(POLICIES[name], minor, KNOWN) == day
+    assert policy_dates.earliest_day(POLICIES[name], minor, KNOWN) == day
 
 
 def test_a_preview_is_never_asked_for() -> None:
     for each in POLICIES.values():
-        assert policy.required(each, date(2040, 1, 1), KNOWN) == (3, 3)
+        assert policy_dates.floor_asked_for(each, date(2040, 1, 1), KNOWN) == (3, 3)
 
 
 def test_a_month_without_the_day_ends_earlier() -> None:
-    assert policy.add_months(date(2024, 2, 29), 12) == date(2025, 2, 28)
-    assert policy.add_months(date(2025, 10, 31), 4) == date(2026, 2, 28)
-    assert policy.add_months(date(2025, 12, 31), 12) == date(2026, 12, 31)
+    assert policy_dates.add_months(date(2024, 2, 29), 12) == date(2025, 2, 28)
+    assert policy_dates.add_months(date(2025, 10, 31), 4) == date(2026, 2, 28)
+    assert policy_dates.add_months(date(2025, 12, 31), 12) == date(2026, 12, 31)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def test_a_month_without_the_day_ends_earlier() -> None:
 def test_a_floor_may_be_overdue_or_too_early(
     tmp_path: Path, text: str, allow_older: bool, broken: bool
 ) -> None:
-    chosen = policy.choose(text, MATRIX)
+    chosen = policy_dates.choose(text, MATRIX)
     found = built(tmp_path, policies=[] if chosen in MATRIX.policies else [chosen])
     problems = [line for line in check.problems(found, chosen, allow_older=allow_older) if "asks for" in line]
 
@@ -151,13 +152,13 @@ def test_a_floor_may_be_overdue_or_too_early(
 @pytest.mark.parametrize("text", ["", "drop-after", "drop-after:0", "drop:12", "airflow"])
 def test_an_unknown_policy_is_refused(text: str) -> None:
     with pytest.raises(UnknownFloor, match=r"policy: .* is unknown; use airflow-providers, "):
-        policy.choose(text, MATRIX)
+        policy_dates.choose(text, MATRIX)
 
 
 @pytest.mark.parametrize("text", ["", "next", "2.12", "3.5", "1.10", "4.0", "3.x"])
 def test_an_unknown_floor_is_refused(text: str) -> None:
     with pytest.raises(UnknownFloor, match=r"^floor: "):
-        versions.parse_floor(text)
+        releases.parse_floor(text)
 
 
 def test_json_says_everything(tmp_path: Path) -> None:
@@ -219,7 +220,7 @@ def test_the_page_is_whole_and_asks_for_nothing_else(tmp_path: Path) -> None:
 
 
 def test_the_heat_map_shows_each_deviation_of_the_default_path() -> None:
-    found = heatmap.of_matrix(MATRIX)
+    found = heatmap.from_matrix(MATRIX)
 
     assert found.cells["W2", "3.0.6"][0] == "deviates"
     assert found.cells["W2", "2.11.2"] == ("kept", "")
@@ -238,7 +239,7 @@ def test_a_drift_table_can_be_given(tmp_path: Path) -> None:
     runs = [{"airflow": release, "operator": "its.Operator"} for release in cells]
     data = {"schema": 1, "runs": runs, "clauses": [{"clause": "W2", "test": "", "cells": cells}], "tests": []}
     file.write_text(json.dumps(data), encoding="utf-8")
-    text = render.as_html(built(tmp_path, drift=heatmap.read(file)))
+    text = render.as_html(built(tmp_path, heat_map=heatmap.from_file(file)))
 
     assert "Clauses that its.Operator cannot keep" in text
     assert "W2 on 3.0.6: deviates. FAIL: state is &#x27;failed&#x27;" in text
@@ -252,7 +253,7 @@ def test_a_wrong_drift_table_is_refused(tmp_path: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
 
     with pytest.raises(SourceError, match="not a drift table"):
-        heatmap.read(file)
+        heatmap.from_file(file)
 
 
 def test_the_table_of_names_is_of_the_releases_of_the_matrix() -> None:
@@ -265,14 +266,16 @@ def test_the_table_of_names_knows_what_came_and_what_went() -> None:
     table = names.load()
 
     def first(module: str, name: str) -> str:
-        return versions.shown(versions.death(~table.name(module, name).present & versions.EVERY))
+        return releases.floor_name(
+            releases.first_without(~table.name(module, name).present & releases.ALL_RELEASES)
+        )
 
     assert first("airflow.sdk", "ResumableJobMixin") == "3.3"
     assert first("airflow.sdk", "DAG") == "3.0"
-    assert not table.name("airflow.datasets", "Dataset").present & versions.from_release((3, 2, 0))
-    assert table.name("airflow.models", "BaseOperator").present & versions.from_release((2, 11, 0))
+    assert not table.name("airflow.datasets", "Dataset").present & releases.from_release((3, 2, 0))
+    assert table.name("airflow.models", "BaseOperator").present & releases.from_release((2, 11, 0))
 
 
 def test_runs_of_places_are_written_and_read() -> None:
-    assert names.spell([3, 0, 1, 2, 7]) == "0-3,7"
-    assert names.spell([]) == ""
+    assert names.format_runs([3, 0, 1, 2, 7]) == "0-3,7"
+    assert names.format_runs([]) == ""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 
 from tests.unit.floors import RELEASES, brief, found, scanned, table
-from trigger_compat.floor.model import Category
-from trigger_compat.floor.versions import from_release
+from trigger_compat.floor.scan import rules
+from trigger_compat.floor.scan.model import Category
+from trigger_compat.floor.scan.releases import from_release
 
 CASES: dict[str, tuple[str, list[str]]] = {
     "if and else": (
@@ -18,6 +20,16 @@ CASES: dict[str, tuple[str, list[str]]] = {
             a = 1
         else:
             a = 2
+        """,
+        ["2 constant 3.0", "4-5 dead 3.0"],
+    ),
+    "an else block that begins with a similar word": (
+        """
+        from package.version_compat import AIRFLOW_V_3_0_PLUS
+        if AIRFLOW_V_3_0_PLUS:
+            a = 1
+        else:
+            elsewhere = 2
         """,
         ["2 constant 3.0", "4-5 dead 3.0"],
     ),
@@ -339,6 +351,18 @@ CASES: dict[str, tuple[str, list[str]]] = {
 }
 
 
+STRUCTURE = {"definitions", "exits"}
+"""They bind names and follow the flow. The rules that they call decide."""
+
+
+@pytest.mark.parametrize("name", sorted({module.name for module in iter_modules(rules.__path__)} - STRUCTURE))
+def test_each_rule_shows_code_before_and_after(name: str) -> None:
+    text = (Path(rules.__path__[0]) / f"{name}.py").read_text(encoding="utf-8")
+
+    assert "    Before: " in text
+    assert text.count("    Before: ") == text.count("    After ")
+
+
 @pytest.mark.parametrize(("text", "wanted"), CASES.values(), ids=CASES.keys())
 def test_what_dies_and_when(tmp_path: Path, text: str, wanted: list[str]) -> None:
     assert sorted(found(tmp_path, text)) == sorted(wanted)
@@ -358,7 +382,7 @@ def test_a_definition_in_the_source_counts_more_than_a_name(tmp_path: Path) -> N
             """,
     }
 
-    findings = [each for each in scanned(tmp_path, files).findings if each.category is Category.DEAD]
+    findings = [each for each in scanned(tmp_path, files).removals if each.category is Category.DEAD]
     assert [brief(each) for each in findings] == ["2-3 dead 3.2"]
 
 
@@ -383,7 +407,7 @@ def test_a_flag_goes_with_its_definition_import_and_export(tmp_path: Path) -> No
             """,
     }
     by_file: dict[str, list[str]] = {}
-    for each in scanned(tmp_path, files).findings:
+    for each in scanned(tmp_path, files).removals:
         by_file.setdefault(each.file, []).append(brief(each))
 
     assert by_file["package/version_compat.py"] == ["1-5 follows 3.0", "6 flag 3.0", "8 flag 3.0"]
@@ -403,7 +427,7 @@ def test_what_only_dead_code_uses_follows_it(tmp_path: Path) -> None:
                 return _old(), json
             return sys.path
         """
-    follows = [brief(each) for each in scanned(tmp_path, text).findings if each.category is Category.FOLLOWS]
+    follows = [brief(each) for each in scanned(tmp_path, text).removals if each.category is Category.FOLLOWS]
 
     assert follows == ["1 follows 3.0", "4-5 follows 3.0"]
 
@@ -419,7 +443,7 @@ def test_a_helper_that_another_file_uses_stays(tmp_path: Path) -> None:
         "package/other.py": "from package.module import _old\n_old()\n",
     }
 
-    assert not [each for each in scanned(tmp_path, files).findings if each.category is Category.FOLLOWS]
+    assert not [each for each in scanned(tmp_path, files).removals if each.category is Category.FOLLOWS]
 
 
 @pytest.mark.parametrize(
@@ -442,10 +466,10 @@ def test_a_helper_that_another_file_uses_stays(tmp_path: Path) -> None:
             "import inspect\nfrom airflow.sdk import New\nb = inspect.signature(New)\n",
             "asks the running Airflow",
         ),
-        ("from airflow import __version__\nif __version__ > limit():\n    a = 1\n", "not known here"),
+        ("from airflow import __version__\nif __version__ > limit():\n    a = 1\n", "does not know"),
         (
             "try:\n    import boto3\n    from airflow.sdk import New\nexcept ImportError:\n    New = 1\n",
-            "boto3 is not a part of Airflow",
+            "boto3 is not part of Airflow",
         ),
         (
             "try:\n    from airflow.sdk import New\n    New.set_up()\nexcept ImportError:\n    New = 1\n",
@@ -456,7 +480,7 @@ def test_a_helper_that_another_file_uses_stays(tmp_path: Path) -> None:
 def test_what_is_not_known_is_listed_and_not_guessed(tmp_path: Path, text: str, reason: str) -> None:
     result = scanned(tmp_path, text)
 
-    assert not [each for each in result.findings if each.category is Category.DEAD]
+    assert not [each for each in result.removals if each.category is Category.DEAD]
     assert [reason in each.reason for each in result.undecided] == [True]
 
 
@@ -489,7 +513,7 @@ def test_a_comment_that_says_when_code_goes_is_reported_as_such(
     assert found(tmp_path, text) == ([wanted] if wanted else [])
 
 
-def test_the_first_words_of_a_fallback_are_about_all_of_it(tmp_path: Path) -> None:
+def test_a_comment_that_opens_a_handler_is_about_all_of_it(tmp_path: Path) -> None:
     text = """
         try:
             from other.package import thing
@@ -517,11 +541,11 @@ def test_a_comment_about_dead_code_goes_with_it(tmp_path: Path, comment: str, go
             name = None
         name = 1
         """
-    findings = scanned(tmp_path, text).findings
+    removals = scanned(tmp_path, text).removals
 
-    follows = [(each.line, each.end) for each in findings if each.reason.startswith("it is about")]
+    follows = [(each.line, each.end) for each in removals if each.reason.startswith("it explains")]
     assert follows == ([(5, 5)] if goes else [])
-    assert [(each.line, each.end) for each in findings if each.category is Category.DEAD] == [(6, 7)]
+    assert [(each.line, each.end) for each in removals if each.category is Category.DEAD] == [(6, 7)]
 
 
 @pytest.mark.parametrize(
@@ -572,4 +596,4 @@ def test_a_package_that_checks_its_own_floor_is_not_dead_code(tmp_path: Path) ->
     result = scanned(tmp_path, files)
 
     assert result.source.floor == (2, 11, 0)
-    assert [each.category for each in result.findings] == [Category.RESTATED]
+    assert [each.category for each in result.removals] == [Category.RESTATED]

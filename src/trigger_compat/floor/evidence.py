@@ -18,10 +18,11 @@ from packaging.version import Version
 
 from trigger_compat import contract, dispatch
 from trigger_compat.errors import SourceError
-from trigger_compat.floor.model import Kind
-from trigger_compat.floor.names import spell, unspell
-from trigger_compat.floor.source import kind_of
-from trigger_compat.floor.versions import minor_of
+from trigger_compat.floor.scan.model import Kind
+from trigger_compat.floor.scan.names import format_runs as spell
+from trigger_compat.floor.scan.names import parse_runs as unspell
+from trigger_compat.floor.scan.releases import minor_of
+from trigger_compat.floor.scan.source import kind_of
 from trigger_compat.floor.worklist import Minor, Step, steps
 from trigger_compat.matrix import Matrix
 

@@ -16,13 +16,13 @@ from typing import Final
 
 from trigger_compat import matrix as matrix_module
 from trigger_compat.errors import SourceError
-from trigger_compat.floor import scan as scanner
-from trigger_compat.floor import source
-from trigger_compat.floor.apply import carried_out
-from trigger_compat.floor.follows import Dead
-from trigger_compat.floor.model import Category, Finding
-from trigger_compat.floor.source import Module
-from trigger_compat.floor.versions import NEVER, index_of, minor_of
+from trigger_compat.floor.rewrite.lines import delete_lines as carried_out
+from trigger_compat.floor.scan import scanner, source
+from trigger_compat.floor.scan.model import Category
+from trigger_compat.floor.scan.model import Removal as Finding
+from trigger_compat.floor.scan.releases import NEVER, index_of, minor_of
+from trigger_compat.floor.scan.rules.unused import DeadCode as Dead
+from trigger_compat.floor.scan.source import Module
 from trigger_compat.matrix import Matrix, Release
 
 Minor = tuple[int, int]
@@ -213,8 +213,8 @@ def _findings(root: Path, minor: Minor) -> Mapping[Module, list[Finding]]:
     point = index_of((*minor, 0))
     scan = scanner.scan(source.read(str(root)))
     by_file: dict[str, list[Finding]] = defaultdict(list)
-    for each in scan.findings:
-        if each.dies <= point and each.category not in (Category.ANNOUNCED, Category.RESTATED):
+    for each in scan.removals:
+        if each.removable_from <= point and each.category not in (Category.ANNOUNCED, Category.RESTATED):
             by_file[each.file].append(each)
     return {module: by_file[module.file] for module in scan.source.modules}
 

@@ -1,0 +1,105 @@
+"""From which day on a policy lets a package require a minor of Airflow."""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from packaging.version import Version
+
+from trigger_compat.errors import UnknownFloor
+from trigger_compat.floor.scan.releases import Minor, minor_of
+from trigger_compat.matrix import POLICY_RULES, Matrix, Policy
+
+_MONTHS_OF_A_YEAR: Final = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstRelease:
+    """The first release of a minor.
+
+    :param is_preview: whether only a pre-release is out. No policy counts from its day.
+    """
+
+    minor: Minor
+    day: date
+    is_preview: bool
+
+
+def release_days(matrix: Matrix) -> dict[str, date]:
+    """Return the day on which each release came out, for all in the matrix and its history."""
+    older = {row.airflow: row.released for row in matrix.history}
+    return older | {row.airflow: row.released for row in matrix.releases}
+
+
+def first_releases(matrix: Matrix) -> tuple[FirstRelease, ...]:
+    """Return the first release of each minor in the matrix, oldest minor first."""
+    found: dict[Minor, FirstRelease] = {}
+    for airflow, day in release_days(matrix).items():
+        new = FirstRelease(minor=minor_of(airflow), day=day, is_preview=Version(airflow).is_prerelease)
+        old = found.get(new.minor)
+        if old is None or (old.is_preview, old.day) > (new.is_preview, new.day):
+            found[new.minor] = new
+    return tuple(found[minor] for minor in sorted(found))
+
+
+def add_months(day: date, months: int) -> date:
+    """Return the same day some months later, or the last day of that month if it has no such day."""
+    years, month = divmod(day.month - 1 + months, _MONTHS_OF_A_YEAR)
+    year = day.year + years
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def allowed_from(policy: Policy, floor: Minor, known: Sequence[FirstRelease]) -> date | None:
+    """Return the first day on which a policy lets a package require a minor, or None if nobody knows yet.
+
+    ``drop-after`` drops each older minor some months after that minor came out, so the youngest of them
+    decides. 2.11 came out after 3.0. ``newest-at-least`` asks for the age of the floor itself.
+    """
+    own = next((first for first in known if first.minor == floor), None)
+    if own is None or own.is_preview:
+        return None
+    if policy.rule == "newest-at-least":
+        return add_months(own.day, policy.months)
+    older = [first.day for first in known if first.minor < floor]
+    return max(own.day, add_months(max(older), policy.months)) if older else own.day
+
+
+def earliest_day(policy: Policy, floor: Minor, known: Sequence[FirstRelease]) -> date | None:
+    """Return the day before which a policy surely does not allow a floor; the minor may not be out yet."""
+    own = next((first for first in known if first.minor == floor), None)
+    older = [first.day for first in known if first.minor < floor]
+    if own and own.is_preview and policy.rule == "drop-after" and older:
+        return add_months(max(older), policy.months)
+    return allowed_from(policy, floor, known)
+
+
+def floor_asked_for(policy: Policy, today: date, known: Sequence[FirstRelease]) -> Minor:
+    """Return the floor that a policy asks for on a day: the newest minor that it allows then."""
+    allowed = [
+        first.minor
+        for first in known
+        if (day := allowed_from(policy, first.minor, known)) is not None and day <= today
+    ]
+    return max(allowed, default=known[0].minor)
+
+
+def choose(text: str, matrix: Matrix) -> Policy:
+    """Return a policy of the matrix by its id, or a project's own policy, such as ``drop-after:18``.
+
+    :raises UnknownFloor: the text is neither.
+    """
+    policies: Mapping[str, Policy] = {policy.id: policy for policy in matrix.policies}
+    if text in policies:
+        return policies[text]
+    own = re.fullmatch(rf"({'|'.join(POLICY_RULES)}):([1-9]\d?)", text)
+    if not own:
+        known = ", ".join(policies)
+        raise UnknownFloor(
+            f"policy: {text!r} is unknown; use {known}, or one of your own such as drop-after:18"
+        )
+    return Policy(id=text, rule=own[1], months=int(own[2]), source="command line")

@@ -1,0 +1,78 @@
+"""The report as one HTML file, which loads nothing: no script, no font, no picture."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from trigger_compat.floor.report.model import FloorReport
+from trigger_compat.floor.report.render import charts, wording
+from trigger_compat.floor.scan.model import Category, Removal
+from trigger_compat.floor.scan.releases import dotted, floor_name
+
+
+def render(report: FloorReport) -> str:
+    """Return the page."""
+    loader = jinja2.PackageLoader("trigger_compat.floor.report.render", "templates")
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.globals |= {
+        "floor_name": floor_name,
+        "place": wording.place,
+        "dotted": dotted,
+        "when": wording.when,
+    }
+    return environment.get_template("page.html.j2").render(
+        report=report,
+        declared=wording.declared(report),
+        legend=wording.LEGEND,
+        columns=wording.COLUMNS,
+        cells=wording.cells,
+        headings={category.value: wording.HEADINGS.get(category, "") for category in Category},
+        steps=Markup(charts.steps(report)),  # noqa: S704 - built of numbers and escaped words
+        heat=Markup(charts.heat(report.heat_map)),  # noqa: S704
+        timeline=Markup(charts.timeline(report)),  # noqa: S704
+        marks=[
+            (Markup(f'<svg viewBox="0 0 12 12" aria-hidden="true">{charts.mark(at, 6, 6)}</svg>'), each)  # noqa: S704
+            for at, each in enumerate(report.policies)
+        ],
+        sections=_sections(report),
+        measured_columns=wording.MEASURED,
+        measured_note=wording.MEASURED_NOTE,
+        measured=[wording.measured_cells(raised) for raised in report.measured],
+        raises=[
+            (dotted(raised.minor), wording.measured_facts(raised), wording.work_list(raised))
+            for raised in wording.raising(report)
+        ],
+    )
+
+
+def _sections(report: FloorReport) -> list[dict[str, Any]]:
+    """Return the lists of places: first what is left below the declared floor, then each floor."""
+    found = [
+        ("left", f"Left below the declared floor, {wording.declared(report)}", report.leftovers, ()),
+        *(
+            (
+                f"floor-{floor.name}",
+                f"Removable at {floor.name}",
+                report.removable_at(floor),
+                floor.dead_files,
+            )
+            for floor in report.floors
+        ),
+    ]
+    return [
+        {"id": name, "title": title, "count": len(wording.listed(tuple(removals))), "files": files,
+         "by_file": _by_file(wording.listed(tuple(removals)))}
+        for name, title, removals, files in found
+        if removals
+    ]  # fmt: skip
+
+
+def _by_file(removals: list[Removal]) -> list[tuple[str, list[Removal]]]:
+    ordered = sorted(removals, key=lambda removal: (removal.file, removal.line))
+    return [(file, list(members)) for file, members in groupby(ordered, key=lambda removal: removal.file)]

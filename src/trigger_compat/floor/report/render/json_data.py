@@ -1,0 +1,83 @@
+"""The report as JSON, for other programs. The keys are stable."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any, Final
+
+from trigger_compat.floor.evidence import Raise
+from trigger_compat.floor.report.model import Floor, FloorReport
+from trigger_compat.floor.scan.model import Removal
+from trigger_compat.floor.scan.releases import dotted, floor_name
+
+SCHEMA: Final = 1
+
+
+def render(report: FloorReport) -> str:
+    """Return the report as JSON."""
+    return json.dumps(plain(report), indent=2)
+
+
+def plain(report: FloorReport) -> dict[str, Any]:
+    """Return the report as plain lists and mappings."""
+    return {
+        "schema": SCHEMA,
+        "source": {
+            "name": report.source.name,
+            "version": report.source.version,
+            "declared_floor": dotted(report.source.floor) if report.source.floor else None,
+            "files": len(report.source.modules),
+            "unreadable": [{"file": file, "problem": problem} for file, problem in report.source.broken],
+        },
+        "today": report.today.isoformat(),
+        "policies": [
+            {
+                "id": status.policy.id,
+                "rule": status.policy.rule,
+                "months": status.policy.months,
+                "asks_for": dotted(status.asks_for),
+                "verdict": status.status,
+            }
+            for status in report.policies
+        ],
+        "measured": [_measured(raised) for raised in report.measured],
+        "floors": [_floor(floor) for floor in report.floors],
+        "findings": [_removal(report, removal) for removal in report.removals],
+        "left_below_declared_floor": [_removal(report, removal) for removal in report.leftovers],
+        "restated_floor": [_removal(report, removal) for removal in report.restated],
+        "undecided": [asdict(place) for place in report.undecided],
+    }
+
+
+def _floor(floor: Floor) -> dict[str, Any]:
+    return {
+        "floor": floor.name,
+        "released": floor.released.isoformat(),
+        "preview": floor.is_preview,
+        "total": asdict(floor.total),
+        "by_kind": {kind.value: asdict(counts) for kind, counts in floor.counts.items()},
+        "dead_files": list(floor.dead_files),
+        "allowed_from": {policy: day.isoformat() if day else None for policy, day in floor.allowed.items()},
+        "releases_left_behind": list(floor.left_behind),
+    }
+
+
+def _measured(found: Raise) -> dict[str, Any]:
+    data = asdict(found)
+    data["steps"] = [{"file": step.file, "what": step.what, "by_hand": step.by_hand} for step in found.steps]
+    return {**data, "minor": dotted(found.minor), "lines": {kind.value: n for kind, n in found.lines.items()}}
+
+
+def _removal(report: FloorReport, removal: Removal) -> dict[str, Any]:
+    return {
+        "file": removal.file,
+        "line": removal.line,
+        "end": removal.end,
+        "columns": [removal.column, removal.end_column] if removal.end_column else None,
+        "category": removal.category.value,
+        "dies": floor_name(removal.removable_from),
+        "whole_lines": removal.whole,
+        "reason": removal.reason,
+        "code": report.code(removal),
+    }

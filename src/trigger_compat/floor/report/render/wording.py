@@ -1,0 +1,130 @@
+"""Words and cells that more than one format shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+
+from trigger_compat.floor.evidence import Raise
+from trigger_compat.floor.report.counts import outermost
+from trigger_compat.floor.report.model import Floor, FloorReport
+from trigger_compat.floor.scan.model import Category, Kind, Removal
+from trigger_compat.floor.scan.releases import dotted
+
+COLUMNS: Final = ("floor", "lines", "changed", "branches", "files", "follows", "announced", "released")
+LEGEND: Final = (
+    ("lines", "whole lines that can be deleted: dead code, constant conditions, version flags"),
+    ("changed", "lines that stay, with a part cut out"),
+    ("branches", "alternatives that no release takes any more"),
+    ("files", "files that would hold nothing but imports"),
+    ("follows", "more lines, used only by dead code"),
+    ("announced", "more lines that can go if a comment is right; the scan cannot prove it"),
+)
+HEADINGS: Final = {
+    Category.DEAD: "no release runs it",
+    Category.CONSTANT: "constant condition",
+    Category.FLAG: "constant version flag",
+    Category.FOLLOWS: "used only by dead code",
+    Category.ANNOUNCED: "announced by a comment",
+}
+
+
+def cells(floor: Floor) -> tuple[str, ...]:
+    """Return one row of the table of floors."""
+    total = floor.total
+    since = f"{floor.released}{' (preview)' if floor.is_preview else ''}"
+    numbers = (total.lines, total.changed, total.branches, total.files, total.follows, total.announced)
+    return (floor.name, *map(str, numbers), since)
+
+
+def when(day: date | None, today: date) -> str:
+    """Return the first day on which a policy allows a floor, as a phrase."""
+    if day is None:
+        return "no date yet"
+    return f"since {day}" if day <= today else f"from {day}"
+
+
+def declared(report: FloorReport) -> str:
+    """Return the declared floor as text: ``3.0``, or ``none``."""
+    floor = report.source.floor
+    if floor is None:
+        return "none"
+    return dotted(floor if floor[2] else floor[:2])
+
+
+def place(removal: Removal) -> str:
+    """Return the file and lines of a removal."""
+    return f"{removal.file}:{removal.line}" + (f"-{removal.end}" if removal.end > removal.line else "")
+
+
+def by_kind(floor: Floor) -> str:
+    """Return how many lines of each kind of file can be removed."""
+    parts = [f"{counts.lines} in {kind.value}" for kind, counts in floor.counts.items() if counts.lines]
+    return ", ".join(parts) or "none"
+
+
+def listed(removals: Sequence[Removal]) -> list[Removal]:
+    """Return the removals to show: those that are not inside another one, and what comments announce last."""
+    announced = [removal for removal in removals if removal.category is Category.ANNOUNCED]
+    proven = [removal for removal in removals if removal.category is not Category.ANNOUNCED]
+    return [*outermost(proven), *outermost(announced)]
+
+
+MEASURED: Final = (
+    "floor",
+    "package lines",
+    "test lines",
+    "functions",
+    "files",
+    "tests",
+    "xfails",
+    "environments",
+    "minutes",
+)
+MEASURED_NOTE: Final = (
+    "What only releases below a floor ran of this project, by its own tests under coverage;"
+    " minutes are those of the releases that were measured. It is evidence, not proof: look before you"
+    " delete; the work list takes out only what is proven."
+)
+
+
+def measured_cells(found: Raise) -> tuple[str, ...]:
+    """Return one row of the table of what the tests ran."""
+    compared = (
+        found.lines[Kind.PACKAGE],
+        found.lines[Kind.TESTS],
+        len(found.functions),
+        len(found.files),
+        found.tests,
+        found.xfails,
+    )
+    # What was not measured may still need some of it: then these are the most that can go.
+    known = [f"{'<= ' if found.unmeasured else ''}{number}" if found.compared else "-" for number in compared]
+    return (dotted(found.minor), *known, str(len(found.environments)), str(found.minutes))
+
+
+def raising(report: FloorReport) -> list[Raise]:
+    """Return what is measured of the floors that ask for work, as the declared one does not."""
+    return [raised for raised in report.measured if raised.steps]
+
+
+def work_list(found: Raise) -> list[str]:
+    """Return the steps to raise the floor, in their order."""
+    return [f"{step.file}: {'(by hand) ' if step.by_hand else ''}{step.what}" for step in found.steps]
+
+
+def measured_facts(found: Raise) -> list[tuple[str, str]]:
+    """Return what else goes, in words; what a file holds that goes as a whole is said with it."""
+    functions = [function for function in found.functions if function.partition(":")[0] not in found.files]
+    lines = [f"{file}: {runs}" for file, runs in found.places.items() if file not in found.files]
+    facts = [
+        ("files that go", ", ".join(found.files)),
+        ("functions that go, in files that stay", ", ".join(functions)),
+        ("deviations that vanish", ", ".join(found.deviations)),
+        ("honoured everywhere then", ", ".join(found.capabilities)),
+        ("releases left behind", ", ".join(found.environments)),
+        ("lines that go, in files that stay", "; ".join(lines)),
+        ("not measured yet", ", ".join(found.unmeasured)),
+    ]
+    return [(name, what) for name, what in facts if what]

@@ -1,0 +1,132 @@
+"""What an expression is on each Airflow release, as far as the scan can know without running it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from trigger_compat.floor.scan.reach import UNKNOWN_TRUTH, Truth
+from trigger_compat.floor.scan.releases import ALL_RELEASES, GRID, ReleaseSet
+
+
+class Value:
+    """Base of what an expression can be."""
+
+    __slots__ = ()
+
+
+class Unknown(Value):
+    """Nothing is known."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN: Final = Unknown()
+
+
+@dataclass(frozen=True, slots=True)
+class Constant(Value):
+    """The same Python object on every release."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class PerRelease(Value):
+    """One Python object, or ``UNKNOWN``, for each point of the grid."""
+
+    values: tuple[Any, ...]
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether each known object is True or False, and one or more is known."""
+        known = [value for value in self.values if value is not UNKNOWN]
+        return bool(known) and all(isinstance(value, bool) for value in known)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference(Value):
+    """Something imported, by its dotted name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SkipMark(Value):
+    """A pytest mark that skips a test.
+
+    :param skips: the releases where it surely skips the test.
+    :param runs: the releases where it surely does not.
+    """
+
+    skips: ReleaseSet
+    runs: ReleaseSet
+
+
+def truth_of(value: Value) -> Truth:
+    """Return where a value is true, as ``if`` sees it."""
+    if isinstance(value, Constant):
+        return Truth(ALL_RELEASES, 0) if value.value else Truth(0, ALL_RELEASES)
+    if not isinstance(value, PerRelease):
+        return UNKNOWN_TRUTH
+    true = false = 0
+    for point, known in enumerate(value.values):
+        if known is UNKNOWN:
+            continue
+        if known:
+            true |= 1 << point
+        else:
+            false |= 1 << point
+    return Truth(true, false)
+
+
+def from_truth(truth: Truth) -> Value:
+    """Return the value that is true and false on these releases, and unknown on the others."""
+    if truth == UNKNOWN_TRUTH:
+        return UNKNOWN
+    if ALL_RELEASES in truth:
+        return Constant(truth.true == ALL_RELEASES)
+    answers = {(1, 0): True, (0, 1): False}
+    return PerRelease(
+        tuple(
+            answers.get((truth.true >> point & 1, truth.false >> point & 1), UNKNOWN)
+            for point in range(len(GRID))
+        )
+    )
+
+
+def apply(function: Callable[..., Any], *arguments: Value) -> Value:
+    """Call a Python function once for each release.
+
+    The result is unknown on a release where an argument is unknown or the function raises.
+    """
+    if not all(isinstance(argument, (Constant, PerRelease)) for argument in arguments):
+        return UNKNOWN
+    if all(isinstance(argument, Constant) for argument in arguments):
+        result = _call(function, [argument.value for argument in arguments if isinstance(argument, Constant)])
+        return UNKNOWN if result is UNKNOWN else Constant(result)
+    by_release = zip(*map(on_each_release, arguments), strict=True)
+    results = tuple(UNKNOWN if _holds_unknown(row) else _call(function, row) for row in by_release)
+    return UNKNOWN if all(result is UNKNOWN for result in results) else PerRelease(results)
+
+
+def on_each_release(value: Value) -> tuple[Any, ...]:
+    """Return the Python object that a value is on each release, or ``UNKNOWN``."""
+    if isinstance(value, PerRelease):
+        return value.values
+    return (value.value if isinstance(value, Constant) else UNKNOWN,) * len(GRID)
+
+
+def _holds_unknown(objects: tuple[Any, ...]) -> bool:
+    return any(known is UNKNOWN for known in objects)
+
+
+def _call(function: Callable[..., Any], arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except Exception:  # noqa: BLE001 - nobody knows whether the scanned source's arguments fit
+        return UNKNOWN

@@ -1,0 +1,122 @@
+"""How code asks which Airflow is running: by a flag's name, by a version string, by known functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from trigger_compat.floor.scan.abstract_values import (
+    UNKNOWN,
+    Constant,
+    PerRelease,
+    Reference,
+    Unknown,
+    Value,
+    apply,
+)
+from trigger_compat.floor.scan.releases import GRID, dotted
+from trigger_compat.floor.scan.syntax import last_part
+
+AIRFLOW_VERSION: Final = PerRelease(tuple(map(dotted, GRID)))
+AIRFLOW_RELEASE: Final = PerRelease(GRID)
+RELEASE_FUNCTION: Final = "get_base_airflow_version_tuple"
+"""Every provider has a copy of this helper. It returns the running release as three numbers."""
+
+_FLAG_NAME: Final = re.compile(r"_?AIRFLOW_V_(\d+)_(\d+)(?:_(\d+))?_PLUS")
+_VERSION_NAMES: Final = {"airflow.__version__", "airflow.version.version", "airflow.version.__version__"}
+_VERSION_CLASSES: Final = {
+    "packaging.version.Version",
+    "packaging.version.parse",
+    "packaging.version.LegacyVersion",
+    "pkg_resources.parse_version",
+    "pkg_resources.extern.packaging.version.parse",
+    "pkg_resources.extern.packaging.version.Version",
+    "setuptools._distutils.version.LooseVersion",
+    "distutils.version.LooseVersion",
+    "distutils.version.StrictVersion",
+    "semver.Version.parse",
+    "semver.VersionInfo.parse",
+}
+_DISTRIBUTION_VERSION: Final = {"importlib.metadata.version", "importlib_metadata.version"}
+_AIRFLOW_DISTRIBUTIONS: Final = ("apache-airflow", "apache-airflow-core", "apache_airflow")
+_PLAIN_FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
+    "builtins.tuple": tuple,
+    "builtins.list": list,
+    "builtins.int": int,
+    "builtins.str": str,
+    "builtins.bool": bool,
+    "builtins.len": len,
+    "packaging.specifiers.SpecifierSet": SpecifierSet,
+}
+_KNOWN_BUILTINS: Final = {name for name in _PLAIN_FUNCTIONS if name.startswith("builtins.")} | {
+    "builtins.map",
+    "builtins.hasattr",
+}
+
+
+def flag_by_name(name: str) -> Value:
+    """Return what a flag means by its name alone: ``AIRFLOW_V_3_1_3_PLUS`` is ``release >= (3, 1, 3)``."""
+    found = _FLAG_NAME.fullmatch(name)
+    if not found:
+        return UNKNOWN
+    wanted = tuple(int(part or 0) for part in found.groups())
+    return PerRelease(tuple(release >= wanted for release in GRID))
+
+
+def imported(name: str) -> Value:
+    """Return what an imported dotted name is: Airflow's version, a flag, or a reference to something else."""
+    if name in _VERSION_NAMES:
+        return AIRFLOW_VERSION
+    flag = flag_by_name(last_part(name))
+    return Reference(name) if isinstance(flag, Unknown) else flag
+
+
+def unbound(name: str) -> Value:
+    """Return what a name is that the module does not bind: a builtin, or a flag that a star import gave."""
+    if f"builtins.{name}" in _KNOWN_BUILTINS:
+        return Reference(f"builtins.{name}")
+    return flag_by_name(name)
+
+
+def called(function: str, arguments: Sequence[Value]) -> Value:
+    """Return what a known function returns.
+
+    :param function: its dotted name, such as ``packaging.version.parse``.
+    """
+    if last_part(function) == RELEASE_FUNCTION:
+        return AIRFLOW_RELEASE
+    if function in _VERSION_CLASSES and len(arguments) == 1:
+        return apply(_version, arguments[0])
+    if function in _DISTRIBUTION_VERSION and arguments[:1] and _names_airflow(arguments[0]):
+        return AIRFLOW_VERSION
+    if function == "builtins.map" and len(arguments) == 2 and arguments[0] == Reference("builtins.int"):  # noqa: PLR2004
+        return apply(lambda parts: [int(part) for part in parts], arguments[1])
+    return apply(_PLAIN_FUNCTIONS[function], *arguments) if function in _PLAIN_FUNCTIONS else UNKNOWN
+
+
+def _names_airflow(value: Value) -> bool:
+    return isinstance(value, Constant) and value.value in _AIRFLOW_DISTRIBUTIONS
+
+
+def _version(value: Any) -> Version:
+    return value if isinstance(value, Version) else Version(value)
+
+
+def compared(comparison: Callable[..., Any], left: Value, right: Value) -> Value:
+    """Return the result of a comparison.
+
+    Old version classes could be compared with text, so the text becomes a version here.
+    """
+
+    def compare(one: Any, other: Any) -> Any:
+        if isinstance(one, Version) and isinstance(other, str):
+            other = Version(other)
+        if isinstance(one, str) and isinstance(other, SpecifierSet):
+            one = Version(one)
+        return comparison(one, other)
+
+    return apply(compare, left, right)

@@ -1,0 +1,85 @@
+"""Collects what a walk over one module finds."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from trigger_compat.floor.scan.model import Category, Removal, Undecided
+from trigger_compat.floor.scan.releases import NEVER, Point
+from trigger_compat.floor.scan.source import Module
+from trigger_compat.floor.scan.syntax import first_line, last_line
+
+
+class Recorder:
+    """The removals and the open questions of one module."""
+
+    def __init__(self, module: Module) -> None:
+        self.module = module
+        self.removals: list[Removal] = []
+        self.open: list[Undecided] = []
+
+    def lines(
+        self, start: int, end: int, point: Point, category: Category, reason: str, *, branch: bool = False
+    ) -> None:
+        """Record whole lines, from ``start`` to ``end``."""
+        self._add(
+            Removal(
+                file=self.module.file,
+                line=start,
+                end=end,
+                category=category,
+                removable_from=point,
+                reason=reason,
+                branch=branch,
+            )
+        )
+
+    def node(
+        self,
+        node: Any,
+        point: Point,
+        category: Category,
+        reason: str,
+        *,
+        end: ast.stmt | None = None,
+        branch: bool = False,
+    ) -> None:
+        """Record the lines of a node with its decorators, up to its own end or that of another node."""
+        self.lines(first_line(node), last_line(end or node), point, category, reason, branch=branch)
+
+    def part(self, node: Any, point: Point, category: Category, reason: str, *, branch: bool = False) -> None:
+        """Record a node that is a part of its lines, such as an operand or an imported name."""
+        first, last = first_line(node), last_line(node)
+        text = self.module.lines[first - 1 : last]
+        start, stop = _character(text[0], node.col_offset), _character(text[-1], node.end_col_offset)
+        # If nothing else is on the lines but a comma and a comment, the lines can be deleted.
+        alone = not text[0][:start].strip() and not text[-1][stop:].partition("#")[0].strip(" ,")
+        self._add(
+            Removal(
+                file=self.module.file,
+                line=first,
+                end=last,
+                column=start,
+                end_column=stop,
+                category=category,
+                removable_from=point,
+                reason=reason,
+                whole=alone,
+                branch=branch,
+            )
+        )
+
+    def _add(self, removal: Removal) -> None:
+        # At point 0 the code is dead on every release: the Airflow version has nothing to do with it.
+        if 0 < removal.removable_from < NEVER:
+            self.removals.append(removal)
+
+    def undecided(self, line: int, code: str, reason: str) -> None:
+        """Record code that depends on the version in a way that the scan does not understand."""
+        self.open.append(Undecided(file=self.module.file, line=line, code=code, reason=reason))
+
+
+def _character(line: str, offset: int) -> int:
+    """Return the index of the character at an offset in bytes, which is how the parser counts."""
+    return offset if line.isascii() else len(line.encode()[:offset].decode(errors="ignore"))

@@ -1,0 +1,86 @@
+"""Conditions inside expressions: those with one answer, and the parts of an expression that they cut off."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from trigger_compat.floor.scan.abstract_values import PerRelease, truth_of
+from trigger_compat.floor.scan.model import Category
+from trigger_compat.floor.scan.reach import Reach
+from trigger_compat.floor.scan.releases import Point, first_without, floor_name
+from trigger_compat.floor.scan.rules import probes
+from trigger_compat.floor.scan.scopes import function_scope
+from trigger_compat.floor.scan.syntax import excerpt
+from trigger_compat.floor.scan.walk import Walker
+
+
+def report_constant(walker: Walker, node: Any, reach: Reach, dead_from: Point) -> Point:
+    """Report a condition that has one answer from a floor on.
+
+    Before: ``if wait and AIRFLOW_V_3_0_PLUS: ...``
+    After 3.0: ``if wait: ...``
+
+    :returns: from which point on the parts of the condition are reported with it.
+    """
+    if isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)):
+        return dead_from
+    value = walker.value(node)
+    if not (isinstance(value, PerRelease) and value.is_flag):
+        if isinstance(node, (ast.Compare, ast.Call)):
+            probes.report_probe(walker, node)
+        return dead_from
+    truth = truth_of(value)
+    always, never = first_without(reach.may & ~truth.true), first_without(reach.may & ~truth.false)
+    point = min(always, never)
+    if point >= dead_from:
+        return dead_from
+    answer = "true" if always < never else "false"
+    reason = f"{excerpt(node)} is {answer} on Airflow >= {floor_name(point)}"
+    walker.recorder.part(node, point, Category.CONSTANT, reason)
+    return point
+
+
+def visit_and_or(walker: Walker, node: ast.BoolOp, reach: Reach, dead_from: Point) -> None:
+    """Report operands that no release evaluates, because those before them decide.
+
+    Before: ``if not AIRFLOW_V_3_0_PLUS and is_old(task): ...``
+    After 3.0: nothing ever calls ``is_old(task)``
+    """
+    for index, operand in enumerate(node.values):
+        here = first_without(reach.may)
+        if here < dead_from:
+            reason = f"the operands before it decide the result on Airflow >= {floor_name(here)}"
+            for rest in node.values[index:]:
+                walker.recorder.part(rest, here, Category.DEAD, reason)
+            dead_from = here
+        walker.expression(operand, reach, dead_from)
+        truth = walker.truth(operand)
+        reach = reach.where(truth if isinstance(node.op, ast.And) else truth.negated)
+
+
+def visit_conditional(walker: Walker, node: ast.IfExp, reach: Reach, dead_from: Point) -> None:
+    """Report the side of a conditional expression that no release takes any more.
+
+    Before: ``link = new() if AIRFLOW_V_3_0_PLUS else old()``
+    After 3.0: ``link = new()``
+    """
+    condition = walker.truth(node.test)
+    then, other = reach.where(condition), reach.where(condition.negated)
+    then_dead = min(dead_from, first_without(then.may))
+    else_dead = min(dead_from, first_without(other.may))
+    for part, point, answer in ((node.body, then_dead, "false"), (node.orelse, else_dead, "true")):
+        if point < dead_from:
+            reason = f"{excerpt(node.test)} is {answer} on Airflow >= {floor_name(point)}"
+            walker.recorder.part(part, point, Category.DEAD, reason, branch=True)
+    walker.expression(node.test, reach, dead_from)
+    walker.expression(node.body, then, then_dead)
+    walker.expression(node.orelse, other, else_dead)
+
+
+def visit_lambda(walker: Walker, node: ast.Lambda, reach: Reach, dead_from: Point) -> None:
+    """Visit the defaults of a lambda, and its body in a scope of its own."""
+    for default in (*node.args.defaults, *node.args.kw_defaults):
+        walker.expression(default, reach, dead_from)
+    with walker.inside(function_scope(node, walker.scope)):
+        walker.expression(node.body, reach, dead_from)

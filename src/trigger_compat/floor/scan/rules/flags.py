@@ -1,0 +1,93 @@
+"""Version flags such as ``AIRFLOW_V_3_0_PLUS``: their definitions, imports and exports."""
+
+from __future__ import annotations
+
+import ast
+
+from trigger_compat.floor.scan.abstract_values import Constant, PerRelease, Value, truth_of
+from trigger_compat.floor.scan.model import Category
+from trigger_compat.floor.scan.reach import Reach
+from trigger_compat.floor.scan.releases import NEVER, Point, first_without, floor_name
+from trigger_compat.floor.scan.scopes import Function
+from trigger_compat.floor.scan.syntax import Assignment, FunctionDefinition, assigned_name, takes_arguments
+from trigger_compat.floor.scan.walk import Walker
+
+
+def constant_from(value: Value | None, reach: Reach) -> Point:
+    """Return the point from which on a flag has one value on the releases that come to it.
+
+    :returns: ``NEVER`` too if the value is not a flag.
+    """
+    if not (isinstance(value, PerRelease) and value.is_flag):
+        return NEVER
+    truth = truth_of(value)
+    return min(first_without(reach.may & ~truth.true), first_without(reach.may & ~truth.false))
+
+
+def report_definition(walker: Walker, node: Assignment, value: Value, reach: Reach, dead_from: Point) -> bool:
+    """Report the definition of a flag that has one value from a floor on; return whether that is so.
+
+    Before: ``AIRFLOW_V_3_0_PLUS = get_base_airflow_version_tuple() >= (3, 0, 0)``
+    After 3.0: nothing, since the flag is true everywhere
+    """
+    name = assigned_name(node) or ""
+    if isinstance(value, Constant) and isinstance(value.value, bool):
+        value = walker.scope.lookup(name)  # one of several assignments that make a flag together
+    point = constant_from(value, reach)
+    if point < dead_from:
+        reason = f"{name} is constant on Airflow >= {floor_name(point)}"
+        walker.recorder.node(node, point, Category.FLAG, reason)
+    return point < dead_from
+
+
+def report_function(walker: Walker, node: FunctionDefinition, reach: Reach, dead_from: Point) -> bool:
+    """Report a function that only returns a flag which has one value; return whether that is so.
+
+    Before: ``def is_new(): return Version(airflow.__version__) >= Version("3.0.0")``
+    After 3.0: nothing, since the function returns True everywhere
+    """
+    if takes_arguments(node):
+        return False
+    point = constant_from(walker.evaluator.returned(Function(node, walker.scope)), reach)
+    if point < dead_from:
+        reason = f"{node.name}() always returns the same on Airflow >= {floor_name(point)}"
+        walker.recorder.node(node, point, Category.FLAG, reason)
+    return point < dead_from
+
+
+def report_flag_imports(walker: Walker, node: ast.ImportFrom, reach: Reach, dead_from: Point) -> None:
+    """Report the import of a flag that has one value from a floor on.
+
+    Before: ``from .version_compat import AIRFLOW_V_3_0_PLUS, BaseHook``
+    After 3.0: ``from .version_compat import BaseHook``
+    """
+    points = {
+        alias: constant_from(walker.scope.lookup(alias.asname or alias.name), reach) for alias in node.names
+    }
+    points = {alias: point for alias, point in points.items() if point < dead_from}
+    if not points:
+        return
+    # The statement goes as a whole once the last of its names does.
+    last = max(points.values()) if len(points) == len(node.names) else NEVER
+    for alias, point in points.items():
+        if point < last:
+            reason = f"{alias.name} is constant on Airflow >= {floor_name(point)}"
+            walker.recorder.part(alias, point, Category.FLAG, reason)
+    if last < NEVER:
+        names, verb = ", ".join(alias.name for alias in points), "is" if len(points) == 1 else "are"
+        reason = f"{names} {verb} constant on Airflow >= {floor_name(last)}"
+        walker.recorder.node(node, last, Category.FLAG, reason)
+
+
+def report_exports(walker: Walker, node: Assignment, dead_from: Point) -> None:
+    """Report the export of a flag that has one value from a floor on.
+
+    Before: ``__all__ = ["AIRFLOW_V_3_0_PLUS", "BaseHook"]``
+    After 3.0: ``__all__ = ["BaseHook"]``
+    """
+    for name in ast.walk(node):
+        if isinstance(name, ast.Constant) and isinstance(name.value, str):
+            point = constant_from(walker.scope.lookup(name.value), Reach())
+            if point < dead_from:
+                reason = f"{name.value} is constant on Airflow >= {floor_name(point)}"
+                walker.recorder.part(name, point, Category.FLAG, reason)

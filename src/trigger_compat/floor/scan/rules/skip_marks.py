@@ -1,0 +1,87 @@
+"""Tests that ``pytest.mark.skipif`` skips: one test, a parameter, a class, a module."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from trigger_compat.floor.scan.abstract_values import SkipMark
+from trigger_compat.floor.scan.model import Category
+from trigger_compat.floor.scan.reach import Reach
+from trigger_compat.floor.scan.releases import Point, first_without, floor_name
+from trigger_compat.floor.scan.syntax import FunctionDefinition, first_line, last_line
+from trigger_compat.floor.scan.walk import Walker
+
+
+def walk_body(walker: Walker, body: Sequence[ast.stmt], reach: Reach, dead_from: Point) -> Reach:
+    """Walk the body of a module or class, whose tests ``pytestmark`` may skip.
+
+    Before: ``pytestmark = pytest.mark.skipif(AIRFLOW_V_3_0_PLUS, reason="")`` above ``def test_old(): ...``
+    After 3.0: nothing, since the test runs nowhere
+    """
+    marks = (mark for statement in body if (mark := _pytestmark(walker, statement)))
+    mark = next(marks, None)
+    with walker.skipping(mark.skips if mark else 0):
+        return walker.block(body, reach, dead_from)
+
+
+def _pytestmark(walker: Walker, node: ast.stmt) -> SkipMark | None:
+    target = node.targets[0] if isinstance(node, ast.Assign) else None
+    if not (isinstance(node, ast.Assign) and isinstance(target, ast.Name) and target.id == "pytestmark"):
+        return None
+    value = walker.value(node.value)
+    return value if isinstance(value, SkipMark) else None
+
+
+def report_decorators(
+    walker: Walker, node: FunctionDefinition | ast.ClassDef, reach: Reach, dead_from: Point
+) -> tuple[Reach, Point]:
+    """Report a test that is skipped everywhere from a floor on, or a mark that skips it nowhere.
+
+    Before: ``@pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="...")`` above ``def test_new(): ...``
+    After 3.0: ``def test_new(): ...``
+
+    :returns: the releases that run what is decorated, and from which point on all of it is dead.
+    """
+    skips, marks = 0, []
+    for decorator in node.decorator_list:
+        value = walker.value(decorator)
+        if isinstance(value, SkipMark):
+            skips |= value.skips
+            marks.append((decorator, value))
+        else:
+            walker.expression(decorator, reach, dead_from)
+    if node.name.lower().startswith("test"):
+        skips |= walker.skipped
+    inside = Reach(reach.may & ~skips, reach.must & ~skips)
+    point = min(dead_from, first_without(inside.may))
+    if point < dead_from:
+        reason = f"the test is skipped on Airflow >= {floor_name(point)}"
+        walker.recorder.lines(first_line(node), last_line(node), point, Category.DEAD, reason, branch=True)
+    for decorator, mark in marks:
+        idle = first_without(reach.may & ~mark.runs)
+        if idle < point:
+            reason = f"the mark skips nothing on Airflow >= {floor_name(idle)}"
+            walker.recorder.node(decorator, idle, Category.CONSTANT, reason)
+    return inside, point
+
+
+def visit_call(walker: Walker, node: ast.Call, reach: Reach, dead_from: Point) -> None:
+    """Report a parameter of a test that is skipped everywhere from a floor on.
+
+    Before: ``[1, pytest.param(2, marks=pytest.mark.skipif(AIRFLOW_V_3_0_PLUS, reason="..."))]``
+    After 3.0: ``[1]``
+    """
+    marks = next((keyword for keyword in node.keywords if keyword.arg == "marks"), None)
+    mark = walker.value(marks.value) if marks else None
+    if marks and isinstance(mark, SkipMark):
+        point = min(dead_from, first_without(reach.may & ~mark.skips))
+        idle = first_without(reach.may & ~mark.runs)
+        if point < dead_from:
+            reason = f"the test is skipped on Airflow >= {floor_name(point)}"
+            walker.recorder.part(node, point, Category.DEAD, reason, branch=True)
+        elif idle < dead_from:
+            reason = f"the mark skips nothing on Airflow >= {floor_name(idle)}"
+            walker.recorder.part(marks, idle, Category.CONSTANT, reason)
+        dead_from = min(point, idle)
+    walker.parts_of(node, reach, dead_from)

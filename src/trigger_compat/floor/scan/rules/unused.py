@@ -1,0 +1,286 @@
+"""What only dead code uses: imports, private helpers, and the functions behind the flags.
+
+This rule does not follow the flow. It looks at the uses of a name: the name goes if there are any, and all of
+them are dead. These removals have a category of their own, because code may use a name in a way that cannot
+be seen, such as by a string that is built at run time.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from trigger_compat.floor.scan.airflow_version import RELEASE_FUNCTION
+from trigger_compat.floor.scan.model import Category, Removal
+from trigger_compat.floor.scan.releases import NEVER, Point, floor_name
+from trigger_compat.floor.scan.scopes import bound_name
+from trigger_compat.floor.scan.source import Module
+from trigger_compat.floor.scan.syntax import ImportStatement, first_line, last_line
+
+Place = tuple[str, int, int]
+"""File, line from 1, column in bytes from 0."""
+_MAX_ROUNDS: Final = 10
+_WORD: Final = re.compile(r"[A-Za-z_]\w*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Symbol:
+    """A definition or an imported name that may have no use left.
+
+    :param alias: the imported name, if it is one.
+    :param function: the first and last line of the function that an import is local to.
+    """
+
+    module: Module
+    name: str
+    node: ast.stmt
+    alias: ast.alias | None = None
+    is_method: bool = False
+    function: tuple[int, int] | None = None
+
+
+@dataclass(slots=True)
+class _Uses:
+    """Where the names of a source are used.
+
+    :param names: by file and name.
+    :param words: the words in strings, since code may import or look up a name by a string.
+    """
+
+    names: dict[tuple[str, str], list[Place]] = field(default_factory=lambda: defaultdict(list))
+    attributes: dict[str, list[Place]] = field(default_factory=lambda: defaultdict(list))
+    imports: dict[str, list[Place]] = field(default_factory=lambda: defaultdict(list))
+    words: dict[str, list[Place]] = field(default_factory=lambda: defaultdict(list))
+
+
+class DeadCode:
+    """Answers from which floor on a place of the source is dead."""
+
+    def __init__(self, removals: Iterable[Removal]) -> None:
+        self._by_file: dict[str, list[Removal]] = defaultdict(list)
+        for removal in removals:
+            self.add(removal)
+
+    def add(self, removal: Removal) -> None:
+        self._by_file[removal.file].append(removal)
+
+    def at(self, place: Place) -> Point:
+        """Return the lowest floor at which a place goes, or ``NEVER``."""
+        file, line, column = place
+        points = (
+            removal.removable_from
+            for removal in self._by_file.get(file, ())
+            if removal.line <= line <= removal.end and _covers(removal, line, column)
+        )
+        return min(points, default=NEVER)
+
+
+def _covers(removal: Removal, line: int, column: int) -> bool:
+    if not removal.end_column:
+        return True
+    after_start = line > removal.line or column >= removal.column
+    return after_start and (line < removal.end or column < removal.end_column)
+
+
+def unused(
+    modules: Sequence[Module], walked: Sequence[Module], removals: Sequence[Removal]
+) -> Iterator[Removal]:
+    """Yield what only dead code uses, then what only that uses, until there is nothing more.
+
+    Before: ``import os``, ``def _old(): return os.name``, and ``if not AIRFLOW_V_3_0_PLUS: _old()``
+    After 3.0: nothing, since the branch is dead, then the helper, then the import
+
+    :param modules: all modules of the source.
+    :param walked: those that removals can be in.
+    """
+    gone = [
+        removal for removal in removals if removal.category not in (Category.ANNOUNCED, Category.RESTATED)
+    ]
+    if not gone:
+        return
+    affected = {removal.file for removal in gone}
+    dead = DeadCode(gone)
+    symbols = [symbol for module in walked if module.file in affected for symbol in _symbols(module)]
+    uses = _uses(modules, {symbol.name for symbol in symbols})
+    for _ in range(_MAX_ROUNDS):
+        points = {symbol: point for symbol in symbols if (point := _unused_from(symbol, uses, dead)) < NEVER}
+        if not points:
+            return
+        symbols = [symbol for symbol in symbols if symbol not in points]
+        for removal in _removals(points):
+            dead.add(removal)
+            yield removal
+
+
+def _symbols(module: Module) -> Iterator[_Symbol]:
+    for node in _top_level(module.tree.body):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield from _imported(module, node)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield from _defined(module, node)
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target = node.targets[0]
+            if isinstance(target, ast.Name) and _is_private(target.id):
+                yield _Symbol(module, target.id, node)
+    yield from _local_imports(module)
+
+
+def _imported(module: Module, node: ImportStatement) -> Iterator[_Symbol]:
+    if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+        return
+    for alias in node.names:
+        if alias.name not in ("*", alias.asname):  # "X as X" is an export
+            yield _Symbol(module, bound_name(alias), node, alias)
+
+
+def _defined(
+    module: Module, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+) -> Iterator[_Symbol]:
+    if _is_private(node.name) or node.name == RELEASE_FUNCTION:
+        yield _Symbol(module, node.name, node)
+    if isinstance(node, ast.ClassDef):
+        for method in node.body:
+            if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef)) and _is_private(method.name):
+                yield _Symbol(module, method.name, method, is_method=True)
+
+
+def _local_imports(module: Module) -> Iterator[_Symbol]:
+    """Yield the imports inside functions, each with the outermost function around it."""
+    seen: set[int] = set()
+    for function in ast.walk(module.tree):
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        lines = (function.lineno, last_line(function))
+        for node in ast.walk(function):
+            if isinstance(node, (ast.Import, ast.ImportFrom)) and id(node) not in seen:
+                seen.add(id(node))
+                for alias in node.names:
+                    yield _Symbol(module, bound_name(alias), node, alias, function=lines)
+
+
+def _top_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the statements of a module, including those under conditions and in ``try`` blocks."""
+    for node in body:
+        yield node
+        if isinstance(node, (ast.If, ast.Try, ast.With)):
+            for name in ("body", "orelse", "finalbody"):
+                yield from _top_level(getattr(node, name, ()))
+            for handler in getattr(node, "handlers", ()):
+                yield from _top_level(handler.body)
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith("_") and not name.endswith("__")
+
+
+def _uses(modules: Sequence[Module], wanted: set[str]) -> _Uses:
+    """Find the uses of these names. Most files have none of the words, which is fast to see."""
+    uses = _Uses()
+    for module in modules:
+        if wanted.isdisjoint(_WORD.findall(module.text)):
+            continue
+        docstrings = {
+            id(node.value)
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        }
+        for node in ast.walk(module.tree):
+            if id(node) not in docstrings:
+                _add_use(node, module.file, wanted, uses)
+    return uses
+
+
+def _add_use(node: ast.AST, file: str, wanted: set[str], uses: _Uses) -> None:
+    if isinstance(node, ast.Name):
+        if node.id in wanted and not isinstance(node.ctx, ast.Store):
+            uses.names[file, node.id].append((file, node.lineno, node.col_offset))
+    elif isinstance(node, ast.Attribute):
+        if node.attr in wanted:
+            uses.attributes[node.attr].append((file, last_line(node), node.col_offset))
+    elif isinstance(node, ast.ImportFrom):
+        for alias in node.names:
+            if alias.name in wanted:
+                uses.imports[alias.name].append((file, alias.lineno, alias.col_offset))
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        for word in wanted.intersection(_WORD.findall(node.value)):
+            uses.words[word].append((file, node.lineno, node.col_offset))
+
+
+def _unused_from(symbol: _Symbol, uses: _Uses, dead: DeadCode) -> Point:
+    """Return the floor from which on nothing uses a symbol.
+
+    :returns: ``NEVER`` too if nothing used it before, or if it goes earlier for another reason.
+    """
+    own = symbol.alias or symbol.node
+    places = list(_places(symbol, uses))
+    if not symbol.alias:  # a function that only calls itself is not used
+        lines = range(symbol.node.lineno, last_line(symbol.node) + 1)
+        places = [place for place in places if place[0] != symbol.module.file or place[1] not in lines]
+    point = max(map(dead.at, places), default=NEVER)
+    return point if point < dead.at((symbol.module.file, own.lineno, own.col_offset)) else NEVER
+
+
+def _places(symbol: _Symbol, uses: _Uses) -> Iterator[Place]:
+    """Yield the places that use a symbol, or may."""
+    file = symbol.module.file
+    in_file = uses.names.get((file, symbol.name), ())
+    if symbol.function:
+        first, last = symbol.function
+        yield from (place for place in in_file if first <= place[1] <= last)
+    elif symbol.alias:
+        yield from in_file
+        yield from (place for place in uses.words.get(symbol.name, ()) if place[0] == file)
+        if _may_be_reexported(symbol):
+            # Another file may import it from here; so may one that imports the same name from elsewhere.
+            here = (file, symbol.alias.lineno, symbol.alias.col_offset)
+            yield from (place for place in uses.imports.get(symbol.name, ()) if place != here)
+    else:
+        if not symbol.is_method:
+            yield from in_file
+            yield from uses.imports.get(symbol.name, ())
+        yield from uses.attributes.get(symbol.name, ())
+        yield from uses.words.get(symbol.name, ())
+
+
+def _may_be_reexported(symbol: _Symbol) -> bool:
+    """Say whether other files are likely to import the name from this one."""
+    stem = symbol.module.parts[-1] if symbol.module.parts else ""
+    return symbol.module.file.endswith("__init__.py") or "compat" in stem
+
+
+def _removals(points: dict[_Symbol, Point]) -> Iterator[Removal]:
+    """Yield one removal for all names of an import statement, or else one for each name."""
+    groups: dict[tuple[str, int, Point], list[_Symbol]] = defaultdict(list)
+    for symbol, point in points.items():
+        groups[symbol.module.file, id(symbol.node), point].append(symbol)
+    for (_, _, point), symbols in groups.items():
+        node = symbols[0].node
+        if symbols[0].alias is None or len(symbols) == len(getattr(node, "names", ())):
+            names = ", ".join(symbol.name for symbol in symbols)
+            yield _removal(symbols[0].module, first_line(node), last_line(node), point, names)
+        else:
+            for symbol in symbols:
+                if symbol.alias:
+                    yield _imported_name(symbol, symbol.alias, point)
+
+
+def _removal(module: Module, line: int, end: int, point: Point, names: str) -> Removal:
+    reason = f"only code that is dead on Airflow >= {floor_name(point)} uses {names}"
+    return Removal(
+        file=module.file, line=line, end=end, category=Category.FOLLOWS, removable_from=point, reason=reason
+    )
+
+
+def _imported_name(symbol: _Symbol, alias: ast.alias, point: Point) -> Removal:
+    """Return the removal of one name of an import."""
+    code = symbol.module.lines[alias.lineno - 1].partition("#")[0]
+    return replace(
+        _removal(symbol.module, alias.lineno, last_line(alias), point, symbol.name),
+        column=alias.col_offset,
+        end_column=alias.end_col_offset or 0,
+        whole=code.strip().rstrip(",") == ast.unparse(alias),
+    )

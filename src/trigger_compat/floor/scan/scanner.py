@@ -1,0 +1,143 @@
+"""Scans a source: which of its lines no release from some floor on needs, and why."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from trigger_compat.floor.scan import names as names_file
+from trigger_compat.floor.scan.abstract_values import UNKNOWN, Unknown, Value, from_truth
+from trigger_compat.floor.scan.airflow_version import imported, unbound
+from trigger_compat.floor.scan.evaluate import Evaluator
+from trigger_compat.floor.scan.model import Removal, Undecided
+from trigger_compat.floor.scan.names import NameTable
+from trigger_compat.floor.scan.reach import Reach, Truth
+from trigger_compat.floor.scan.registry import RULES
+from trigger_compat.floor.scan.releases import NEVER, index_of
+from trigger_compat.floor.scan.rules.comments_on_dead_code import comments_on_dead_code
+from trigger_compat.floor.scan.rules.removal_comments import announced
+from trigger_compat.floor.scan.rules.skip_marks import walk_body
+from trigger_compat.floor.scan.rules.unused import unused
+from trigger_compat.floor.scan.scopes import Scope, stored_names
+from trigger_compat.floor.scan.source import Module, Source
+from trigger_compat.floor.scan.walk import Walker
+
+_MAY_DEPEND_ON_VERSION: Final = (
+    r"AIRFLOW_V_\d|__version__|airflow\.version|ImportError|ModuleNotFoundError|hasattr|signature|find_spec"
+    r"|__getattr__|create_module_getattr|get_base_airflow_version_tuple|importlib.?metadata|_PLUS\b"
+    r"|getattr\(\w+, *[\"']\w+[\"'],"
+)
+"""A file without any of these does not depend on the version, unless it imports a flag."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """All that was found in one source."""
+
+    source: Source
+    removals: tuple[Removal, ...]
+    undecided: tuple[Undecided, ...]
+
+
+def scan(source: Source, names: NameTable | None = None) -> Scan:
+    """Scan a source.
+
+    :param names: which names each Airflow lets code import; default: the table of this package.
+    """
+    return _Scanner(source, names or names_file.load()).scan()
+
+
+class _Scanner:
+    def __init__(self, source: Source, names: NameTable) -> None:
+        self.source = source
+        self.names = names
+        self.evaluator = Evaluator(self._attribute, self._has)
+        self._scopes: dict[str, Scope] = {}
+
+    def scan(self) -> Scan:
+        removals: list[Removal] = []
+        undecided: set[Undecided] = set()
+        modules = self._version_dependent()
+        for module in modules:
+            recorder = self._walk(module, self._scope(module), reports=True).recorder
+            removals += recorder.removals
+            undecided.update(recorder.open)
+        removals += unused(self.source.modules, modules, removals)
+        by_file: dict[str, list[Removal]] = defaultdict(list)
+        for removal in removals:
+            by_file[removal.file].append(removal)
+        for module in self.source.modules:
+            removals += comments_on_dead_code(module, by_file[module.file])
+            removals += announced(module)
+        ordered = sorted(set(removals), key=_position)
+        return Scan(source=self.source, removals=tuple(ordered), undecided=tuple(sorted(undecided)))
+
+    def _version_dependent(self) -> list[Module]:
+        """Return the modules to walk: those that ask for the version, and those that use a flag of theirs."""
+        found: set[str] = set()
+        flags: set[str] = set()
+        pattern = _MAY_DEPEND_ON_VERSION
+        while True:
+            search = re.compile(pattern).search
+            new = [
+                module for module in self.source.modules if module.file not in found and search(module.text)
+            ]
+            for module in new:
+                found.add(module.file)
+                flags.update(self._scope(module).flags())
+            if not new or not flags:
+                return [module for module in self.source.modules if module.file in found]
+            pattern = rf"\b({'|'.join(sorted(map(re.escape, flags)))})\b"
+
+    def _walk(self, module: Module, scope: Scope, *, reports: bool) -> Walker:
+        floor = index_of(self.source.floor) if self.source.floor else 0
+        walker = Walker(module, scope, self.evaluator, self.names, RULES, reports=reports, floor=floor)
+        walk_body(walker, module.tree.body, Reach(), NEVER)
+        return walker
+
+    def _scope(self, module: Module) -> Scope:
+        """Return the names of a module, bound by the first walk over it."""
+        if module.file not in self._scopes:
+            _, unstable = stored_names(module.tree.body)
+            scope = Scope(None, resolve=unbound, unstable=unstable)
+            self._scopes[module.file] = scope  # before the walk, because modules may import one another
+            self._walk(module, scope, reports=False)
+        return self._scopes[module.file]
+
+    def _attribute(self, module: str, name: str) -> Value:
+        """Return what ``from module import name`` gives; a definition in the source comes first."""
+        own = self._module(module)
+        if own:
+            scope = self._scope(own)
+            value = scope.lookup(name)
+            if not isinstance(value, Unknown) or name in scope.bindings:
+                return value
+        return imported(f"{module}.{name}")
+
+    def _has(self, module: str, name: str) -> Value:
+        """Return on which releases a module of Airflow has a name."""
+        found = self.names.name(module, name)
+        return from_truth(Truth(found.present, found.absent)) if found.present else UNKNOWN
+
+    def _module(self, dotted: str) -> Module | None:
+        """Return the module of the source that an import means; the folders above packages do not count."""
+        parts = tuple(dotted.split("."))
+        candidates = [
+            module for module in self._by_last_part.get(parts[-1], ()) if module.parts[-len(parts) :] == parts
+        ]
+        return min(candidates, key=lambda module: len(module.parts), default=None)
+
+    @cached_property
+    def _by_last_part(self) -> dict[str, list[Module]]:
+        found: dict[str, list[Module]] = {}
+        for module in self.source.modules:
+            if module.parts:
+                found.setdefault(module.parts[-1], []).append(module)
+        return found
+
+
+def _position(removal: Removal) -> tuple[str, int, int, int, int]:
+    return removal.file, removal.line, -removal.end, removal.column, removal.removable_from

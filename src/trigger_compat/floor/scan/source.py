@@ -1,0 +1,230 @@
+"""Reads what is scanned: the Python files of an installed distribution, or of a folder."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import json
+import re
+import tokenize
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Final
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from trigger_compat.errors import SourceError
+from trigger_compat.floor.scan.model import Kind
+from trigger_compat.floor.scan.releases import GRID, ReleaseTuple, dotted
+
+SKIPPED_FOLDERS: Final = {"__pycache__", "node_modules", "site-packages", "build", "dist", "venv", "env"}
+AIRFLOW_NAMES: Final = ("apache-airflow", "apache-airflow-core")
+
+
+@dataclass(eq=False)
+class Module:
+    """One Python file.
+
+    :param file: path relative to the root of the source, with ``/``.
+    """
+
+    file: str
+    kind: Kind
+    text: str
+    tree: ast.Module
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return self.text.splitlines()
+
+    @cached_property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of the dotted name, from the root of the source on."""
+        path = PurePosixPath(self.file).with_suffix("")
+        return path.parent.parts if path.name == "__init__" else path.parts
+
+    @property
+    def package(self) -> tuple[str, ...]:
+        """The parts of the package that a relative import starts from."""
+        return self.parts if self.file.endswith("__init__.py") else self.parts[:-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The content of a distribution or folder.
+
+    :param version: as its metadata give it; empty if they do not.
+    :param floor: the oldest Airflow that its metadata allow; None if they do not say.
+    :param broken: the files that this interpreter cannot read as Python, each with the problem.
+    """
+
+    name: str
+    version: str
+    floor: ReleaseTuple | None
+    modules: tuple[Module, ...]
+    broken: tuple[tuple[str, str], ...] = ()
+
+
+def read(source: str) -> Source:
+    """Read a folder, or an installed distribution by its name.
+
+    :raises SourceError: there is no such folder or distribution, or no file in it can be read as Python.
+    """
+    path = Path(source)
+    if path.is_dir():
+        found = _folder(path)
+    elif path.exists():
+        raise SourceError(f"source: {source} is a file; give the folder or distribution it belongs to")
+    else:
+        found = _distribution(source)
+    if not found.modules:
+        if found.broken:
+            file, problem = found.broken[0]
+            raise SourceError(f"source: {source}: no file can be read as Python; {file}: {problem}")
+        raise SourceError(f"source: {source} holds no Python file; give a folder or distribution that does")
+    return found
+
+
+def _distribution(name: str) -> Source:
+    try:
+        distribution = importlib.metadata.distribution(name)
+    except (importlib.metadata.PackageNotFoundError, ValueError) as error:
+        raise SourceError(
+            f"source: {name!r} is neither a folder nor an installed distribution; pip install it"
+        ) from error
+    files = [(str(file), Path(str(file.locate()))) for file in distribution.files or ()]
+    found = [(file, path) for file, path in files if file.endswith(".py") and not file.startswith("..")]
+    if not found and (editable := _editable(distribution)):
+        found = [(path.relative_to(editable).as_posix(), path) for path in _python_files(editable)]
+    modules, broken = _modules(found)
+    return Source(
+        name=distribution.metadata["Name"],
+        version=distribution.version,
+        floor=floor_of(distribution.requires or ()),
+        modules=modules,
+        broken=broken,
+    )
+
+
+def _editable(distribution: importlib.metadata.Distribution) -> Path | None:
+    """Return the folder that an editable install points to, from its metadata or its .pth file."""
+    direct = json.loads(distribution.read_text("direct_url.json") or "{}")
+    if direct.get("dir_info", {}).get("editable"):
+        return Path(url2pathname(urlsplit(direct["url"]).path))
+    for file in distribution.files or ():
+        if file.suffix == ".pth":
+            named = [Path(line) for line in Path(str(file.locate())).read_text(encoding="utf-8").splitlines()]
+            return next((folder for folder in named if folder.is_dir()), None)
+    return None
+
+
+def _folder(root: Path) -> Source:
+    files = [(path.relative_to(root).as_posix(), path) for path in _python_files(root)]
+    modules, broken = _modules(files)
+    name, version, requirements = _metadata(root)
+    return Source(name=name, version=version, floor=floor_of(requirements), modules=modules, broken=broken)
+
+
+def _python_files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink():
+            continue
+        if path.is_dir():
+            if path.name not in SKIPPED_FOLDERS and not path.name.startswith("."):
+                yield from _python_files(path)
+        elif path.suffix == ".py":
+            yield path
+
+
+def _metadata(root: Path) -> tuple[str, str, list[str]]:
+    """Return name, version and requirements: from the metadata of a wheel, or from pyproject.toml."""
+    for folder in (*root.glob("*.dist-info"), *root.glob("*.egg-info"), *root.glob("src/*.egg-info")):
+        distribution = importlib.metadata.PathDistribution(folder)
+        name = distribution.metadata["Name"]
+        if name:
+            return name, distribution.version, distribution.requires or []
+    try:
+        text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return root.resolve().name, "", []
+    # Python 3.10 has no TOML parser, and these three keys are simple enough for patterns.
+    table = _table(text, "project")
+    name = _quoted(table, "name") or root.resolve().name
+    return name, _quoted(table, "version"), _dependencies(table)
+
+
+def _dependencies(table: str) -> list[str]:
+    """Return the list of dependencies; a list of strings is the same text in TOML and in Python."""
+    start = re.search(r"^dependencies\s*=\s*(?=\[)", table, re.MULTILINE)
+    rest = table[start.end() :] if start else ""
+    for end in re.finditer(r"\]", rest):  # the first ] may belong to an extra: "apache-airflow[google]"
+        try:
+            found = ast.literal_eval(rest[: end.end()])
+        except (ValueError, SyntaxError):
+            continue
+        return [dependency for dependency in found if isinstance(dependency, str)]
+    return []
+
+
+def _table(text: str, name: str) -> str:
+    found = re.search(rf"^\[{name}\]\s*$(.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL)
+    return found[1] if found else ""
+
+
+def _quoted(table: str, key: str) -> str:
+    found = re.search(rf"^{key}\s*=\s*[\"']([^\"']*)[\"']", table, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def floor_of(requirements: Iterable[str]) -> ReleaseTuple | None:
+    """Return the oldest Airflow that a list of requirements allows."""
+    for text in requirements:
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            continue
+        if canonicalize_name(requirement.name) not in AIRFLOW_NAMES:
+            continue
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        if not any(clause.operator in (">=", ">", "==", "~=") for clause in requirement.specifier):
+            continue
+        return next((release for release in GRID if requirement.specifier.contains(dotted(release))), None)
+    return None
+
+
+def _modules(files: Iterable[tuple[str, Path]]) -> tuple[tuple[Module, ...], tuple[tuple[str, str], ...]]:
+    modules: list[Module] = []
+    broken: list[tuple[str, str]] = []
+    for name, path in files:
+        file = name.replace("\\", "/")
+        try:
+            with tokenize.open(path) as opened:
+                text = opened.read()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about odd escapes in the scanned source
+                tree = ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as error:
+            broken.append((file, " ".join(str(error).split())[:120] or type(error).__name__))
+            continue
+        modules.append(Module(file=file, kind=kind_of(file), text=text, tree=tree))
+    return tuple(modules), tuple(broken)
+
+
+def kind_of(file: str) -> Kind:
+    """Return what a file is part of, by its path."""
+    path = PurePosixPath(file)
+    folders = set(path.parts[:-1])
+    if folders & {"tests", "test", "testing", "unit_tests", "benchmarks"} or re.fullmatch(
+        r"test_.*\.py|.*_test\.py|conftest\.py", path.name
+    ):
+        return Kind.TESTS
+    if folders & {"docs", "doc", "examples", "example_dags"}:
+        return Kind.DOCS
+    return Kind.PACKAGE

@@ -1,0 +1,85 @@
+"""Small questions about ``ast`` nodes and the lines that they stand on. Lines are counted from 1."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+FunctionDefinition = ast.FunctionDef | ast.AsyncFunctionDef
+ImportStatement = ast.Import | ast.ImportFrom
+Assignment = ast.Assign | ast.AnnAssign
+
+_EXCERPT_LENGTH: Final = 80
+_ELSE: Final = re.compile(r"\s*else\s*:")
+
+
+def first_line(node: Any) -> int:
+    """Return the line on which a node begins, its decorators included."""
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return int(min([node.lineno, *(decorator.lineno for decorator in decorators)]))
+
+
+def last_line(node: Any) -> int:
+    """Return the line on which a node ends."""
+    return int(node.end_lineno or node.lineno)
+
+
+def excerpt(node: ast.AST) -> str:
+    """Return the code of a node on one line of at most 80 characters, for a message."""
+    text = " ".join(ast.unparse(node).split())
+    return text if len(text) <= _EXCERPT_LENGTH else f"{text[: _EXCERPT_LENGTH - 3]}..."
+
+
+def contains(node: ast.AST, wanted: type[ast.AST]) -> bool:
+    """Say whether a node of some type is anywhere in another one."""
+    return any(isinstance(inner, wanted) for inner in ast.walk(node))
+
+
+def has_elif(node: ast.stmt) -> bool:
+    """Say whether an ``if`` has an ``elif``, for which the parser gives an ``if`` alone in the ``else``."""
+    orelse: list[ast.stmt] = getattr(node, "orelse", [])
+    only = orelse[0] if len(orelse) == 1 else None
+    return isinstance(node, ast.If) and isinstance(only, ast.If) and only.col_offset == node.col_offset
+
+
+def header_end(node: ast.stmt, lines: Sequence[str]) -> int:
+    """Return the last line of the header of a block; ``):`` may stand on a line of its own."""
+    test: ast.expr | None = getattr(node, "test", None)
+    end = (test.end_lineno if test is not None else None) or node.lineno
+    return end + 1 if end < len(lines) and lines[end].lstrip().startswith("):") else end
+
+
+def else_line(first: ast.stmt, before: ast.AST, lines: Sequence[str]) -> int:
+    """Return the line of an ``else:``, which has no node of its own.
+
+    :param first: the first statement in the ``else`` block.
+    :param before: the last node before the ``else``.
+    """
+    for line in range(first_line(first), getattr(before, "end_lineno", 0) or 0, -1):
+        if _ELSE.match(lines[line - 1]):
+            return line
+    return first.lineno
+
+
+def targets_of(node: Assignment) -> list[ast.expr]:
+    """Return what an assignment assigns to."""
+    return node.targets if isinstance(node, ast.Assign) else [node.target]
+
+
+def assigned_name(node: Assignment) -> str | None:
+    """Return the name that an assignment binds; None if it is not one plain name."""
+    targets = targets_of(node)
+    return targets[0].id if len(targets) == 1 and isinstance(targets[0], ast.Name) else None
+
+
+def takes_arguments(node: FunctionDefinition) -> bool:
+    """Say whether a function has any parameter."""
+    given = node.args
+    return bool(given.posonlyargs or given.args or given.kwonlyargs or given.vararg or given.kwarg)
+
+
+def last_part(dotted: str) -> str:
+    """Return what follows the last dot: ``parse`` of ``packaging.version.parse``."""
+    return dotted.rpartition(".")[2]

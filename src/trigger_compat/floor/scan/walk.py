@@ -1,0 +1,171 @@
+"""Walks through a module with the releases that come to each statement.
+
+A module is walked twice. The first walk binds the names at the top of the module, so that a function can use
+a flag that is defined below it. The second walk goes into functions and reports.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from trigger_compat.floor.scan.abstract_values import Value
+from trigger_compat.floor.scan.evaluate import Evaluator
+from trigger_compat.floor.scan.imports import Guard, is_harmless
+from trigger_compat.floor.scan.model import Category
+from trigger_compat.floor.scan.names import NameTable
+from trigger_compat.floor.scan.reach import Reach, Truth
+from trigger_compat.floor.scan.recorder import Recorder
+from trigger_compat.floor.scan.releases import Point, ReleaseSet, first_without, floor_name
+from trigger_compat.floor.scan.scopes import Scope
+from trigger_compat.floor.scan.source import Module
+
+_LEAVES: Final = (ast.Constant, ast.expr_context, ast.operator, ast.cmpop)
+_CONDITIONS: Final = (ast.Name, ast.Attribute, ast.Compare, ast.BoolOp, ast.UnaryOp, ast.Call)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What handles each type of node. All get the walker, the node, its reach, and ``dead_from``.
+
+    ``dead_from`` is the point from which on the code around the node is reported as dead already. A rule
+    reports only what can be removed earlier than that.
+
+    :param statements: each returns the reach of what follows the statement.
+    :param expressions: each visits the parts of the expression.
+    :param condition: called for everything that may be a condition; returns ``dead_from`` for its parts.
+    """
+
+    statements: Mapping[type[ast.stmt], Callable[[Walker, Any, Reach, Point], Reach]]
+    expressions: Mapping[type[ast.expr], Callable[[Walker, Any, Reach, Point], None]]
+    condition: Callable[[Walker, Any, Reach, Point], Point]
+
+
+class Walker:
+    """One walk through one module.
+
+    :param reports: whether this is the second walk, which goes into functions and reports.
+    :param floor: the floor that the metadata of the source declare, 0 if none.
+    """
+
+    def __init__(
+        self,
+        module: Module,
+        scope: Scope,
+        evaluator: Evaluator,
+        names: NameTable,
+        rules: Rules,
+        *,
+        reports: bool,
+        floor: Point = 0,
+    ) -> None:
+        self.module = module
+        self.scope = scope
+        self.evaluator = evaluator
+        self.names = names
+        self.floor = floor
+        self.reports = reports
+        self.recorder = Recorder(module)
+        self.guard: Guard | None = None
+        self.skipped: ReleaseSet = 0
+        """The releases on which a ``pytestmark`` skips the tests of the module or class."""
+        self._rules = rules
+
+    def block(self, body: Sequence[ast.stmt], reach: Reach, dead_from: Point) -> Reach:
+        """Walk statements, and report those that an early ``return`` or ``raise`` cuts off.
+
+        :returns: the reach of what follows the block.
+
+        Before: ``if AIRFLOW_V_3_0_PLUS: return new()``, then ``old()``
+        After 3.0: ``return new()``
+        """
+        for statement in body:
+            here = first_without(reach.may)
+            if here < dead_from:
+                reason = f"the code above it returns or raises on Airflow >= {floor_name(here)}"
+                self.recorder.node(statement, here, Category.DEAD, reason, end=body[-1], branch=True)
+                dead_from = here
+            rule = self._rules.statements.get(type(statement))
+            if rule:
+                reach = rule(self, statement, reach, dead_from)
+            else:
+                self.expressions_in(statement, reach, dead_from)
+        return reach
+
+    def expressions_in(self, node: ast.stmt, reach: Reach, dead_from: Point) -> None:
+        """Visit all expressions of a statement."""
+        for child in ast.iter_child_nodes(node):
+            self.expression(child, reach, dead_from)
+            self.may_raise(reach, child)
+
+    def expression(self, node: ast.AST | None, reach: Reach, dead_from: Point) -> None:
+        """Visit an expression, and report what can be removed in it before all of it can."""
+        if not self.reports or node is None or isinstance(node, _LEAVES):
+            return
+        if isinstance(node, _CONDITIONS):
+            dead_from = self._rules.condition(self, node, reach, dead_from)
+        rule = self._rules.expressions.get(type(node))  # type: ignore[arg-type]
+        if rule:
+            rule(self, node, reach, dead_from)
+        else:
+            self.parts_of(node, reach, dead_from)
+
+    def parts_of(self, node: ast.AST, reach: Reach, dead_from: Point) -> None:
+        """Visit the parts of an expression."""
+        for child in ast.iter_child_nodes(node):
+            self.expression(child, reach, dead_from)
+
+    def value(self, node: ast.AST | None) -> Value:
+        """Return what an expression is in the current scope."""
+        return self.evaluator.value(node, self.scope)
+
+    def truth(self, node: ast.AST) -> Truth:
+        """Return where an expression is true in the current scope."""
+        return self.evaluator.truth(node, self.scope)
+
+    @property
+    def binds(self) -> bool:
+        """Whether to bind names now. The second walk finds those of the module bound already."""
+        return not self.reports or self.scope.parent is not None
+
+    def bind(self, name: str, value: Value, reach: Reach) -> None:
+        """Bind a name in the current scope."""
+        if self.binds:
+            self.scope.bind(name, value, reach)
+
+    @contextmanager
+    def inside(self, scope: Scope) -> Iterator[None]:
+        """Walk in another scope."""
+        outer, self.scope = self.scope, scope
+        try:
+            yield
+        finally:
+            self.scope = outer
+
+    @contextmanager
+    def guarded_by(self, guard: Guard | None) -> Iterator[None]:
+        """Let imports tell this guard about their failures. None: nothing catches them here."""
+        outer, self.guard = self.guard, guard
+        try:
+            yield
+        finally:
+            self.guard = outer
+
+    @contextmanager
+    def skipping(self, releases: ReleaseSet) -> Iterator[None]:
+        """Walk a module or class whose tests are skipped on these releases."""
+        outer, self.skipped = self.skipped, releases
+        try:
+            yield
+        finally:
+            self.skipped = outer
+
+    def may_raise(self, reach: Reach, node: ast.AST | None) -> None:
+        """Note that an expression in a guarded block may raise an import error too."""
+        if self.guard and not is_harmless(node):
+            self.guard.runs_other_code(
+                reach, "other code in the same try block may raise an import error too"
+            )
