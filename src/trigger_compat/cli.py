@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from trigger_compat import __version__, doctor
-from trigger_compat import matrix as matrix_module
 from trigger_compat.errors import SourceError, TriggerCompatError, UnknownFloor, UsageError
+from trigger_compat.matrix import cli as matrix_cli
+from trigger_compat.matrix import load as load_matrix
 
 CHECK_FAILED = 1
 
@@ -60,7 +61,7 @@ def _add_doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
 def _add_matrix(commands: argparse._SubParsersAction[_Parser]) -> None:
     what = "show or check the matrix of supported releases"
     command = commands.add_parser("matrix", help=what, description=what.capitalize() + ".")
-    matrix_module.add_arguments(command)
+    matrix_cli.add_arguments(command)
     command.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
     command.set_defaults(run=_matrix)
 
@@ -88,9 +89,6 @@ def _add_floor(commands: argparse._SubParsersAction[_Parser]) -> None:
     add("--matrix", type=Path, metavar="FILE", help="another compat-matrix.yaml: its releases and policies")
     add("--policy", metavar="ID|RULE:MONTHS", help="the one that --check asks; your own: drop-after:18")
     add("--drift", type=Path, metavar="FILE", help="a drift table (JSON) for the heat map of the HTML page")
-    add(
-        "--evidence", type=Path, metavar="FOLDER", help="what each release ran of the source, by nox -s floor"
-    )
     add("--check", action="store_true", help="exit with 1 if dead code remains or the policy is broken")
     add("--allow-older", action="store_true", help="with --check: a floor below the policy's is no breach")
     command.set_defaults(run=_floor)
@@ -102,24 +100,21 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _matrix(options: argparse.Namespace) -> int:
-    _write(matrix_module.answer(options), options.output)
+    _write(matrix_cli.answer(options), options.output)
     return 0
 
 
 def _floor(options: argparse.Namespace) -> int:
     # Imported here: the other commands need neither the scanner nor its tables.
     from trigger_compat.floor import check, heatmap, names, policy, render, report, scan, source, versions
-    from trigger_compat.floor import evidence as evidence_files
 
-    matrix = matrix_module.load(options.matrix)
+    matrix = load_matrix(options.matrix)
     chosen = policy.choose(options.policy, matrix) if options.policy else None
     own = [chosen] if chosen and chosen not in matrix.policies else []
     floors = [versions.parse_floor(text) for text in options.floor]
     drift = heatmap.read(options.drift) if options.drift else None
-    evidence = evidence_files.read(options.evidence) if options.evidence else ()
-    root = Path(options.source)
     today = options.today or datetime.now(timezone.utc).date()
-    out = {airflow for airflow, day in policy.released(matrix_module.load()).items() if day <= today}
+    out = {airflow for airflow, day in policy.released(load_matrix()).items() if day <= today}
     found = report.build(
         scan.scan(source.read(options.source), names.load().of(out)),
         matrix,
@@ -127,7 +122,6 @@ def _floor(options: argparse.Namespace) -> int:
         floors=floors,
         policies=own,
         drift=drift,
-        measured=(lambda minors: evidence_files.raises(root, matrix, evidence, minors)) if evidence else None,
     )
     _write(render.FORMATS[options.format](found), options.output)
     if not options.check:

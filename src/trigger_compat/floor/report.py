@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
 from packaging.version import Version
 
-from trigger_compat.floor.evidence import Raise
 from trigger_compat.floor.heatmap import Drift, of_matrix
 from trigger_compat.floor.model import Category, Finding, Kind, Undecided
 from trigger_compat.floor.policy import Beginning, Minor, beginnings, earliest, required
@@ -96,7 +95,6 @@ class Report:
     verdicts: tuple[Verdict, ...]
     known: tuple[Beginning, ...]
     drift: Drift
-    measured: tuple[Raise, ...]
     texts: Mapping[str, Sequence[str]] = field(repr=False)
 
     @property
@@ -127,13 +125,11 @@ def build(
     floors: Sequence[Release] = (),
     policies: Sequence[Policy] = (),
     drift: Drift | None = None,
-    measured: Callable[[Sequence[Minor]], tuple[Raise, ...]] | None = None,
 ) -> Report:
     """Make the report of a scan.
 
     :param floors: those to report; default: every minor from the declared floor on.
     :param policies: besides those of the matrix.
-    :param measured: gives what goes at each floor by what the project's own tests ran.
     """
     known = beginnings(matrix)
     supported = {(Version(row.airflow).major, Version(row.airflow).minor) for row in matrix.releases}
@@ -160,7 +156,6 @@ def build(
         verdicts=tuple(_verdict(policy, declared, today, known) for policy in chosen),
         known=known,
         drift=drift or of_matrix(matrix),
-        measured=measured(minors) if measured else (),
         texts={module.file: module.lines for module in scan.source.modules},
     )
 

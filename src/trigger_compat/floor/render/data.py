@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict
 from typing import Any, Final
 
-from trigger_compat.floor.evidence import Raise
 from trigger_compat.floor.model import Finding
 from trigger_compat.floor.report import Floor, Report, spell
 from trigger_compat.floor.versions import shown
@@ -41,7 +40,6 @@ def plain(report: Report) -> dict[str, Any]:
             }
             for each in report.verdicts
         ],
-        "measured": [_measured(each) for each in report.measured],
         "floors": [_floor(each) for each in report.floors],
         "findings": [_finding(report, each) for each in report.findings],
         "left_below_declared_floor": [_finding(report, each) for each in report.leftovers],
@@ -61,12 +59,6 @@ def _floor(floor: Floor) -> dict[str, Any]:
         "allowed_from": {policy: day.isoformat() if day else None for policy, day in floor.allowed.items()},
         "releases_left_behind": list(floor.left_behind),
     }
-
-
-def _measured(found: Raise) -> dict[str, Any]:
-    data = asdict(found)
-    data["steps"] = [{"file": step.file, "what": step.what, "by_hand": step.by_hand} for step in found.steps]
-    return {**data, "minor": spell(found.minor), "lines": {kind.value: n for kind, n in found.lines.items()}}
 
 
 def _finding(report: Report, finding: Finding) -> dict[str, Any]:

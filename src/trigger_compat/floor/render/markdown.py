@@ -17,7 +17,6 @@ def render(report: Report) -> str:
         _head(report),
         *_floors(report),
         *_policies(report),
-        *_measured(report),
         *_leftovers(report),
         *_places(report),
         *_undecided(report),
@@ -51,18 +50,6 @@ def _policies(report: Report) -> Iterable[str]:
         f"{each.policy.id} asks for {spell(each.asks_for)} ({each.verdict})" for each in report.verdicts
     )
     yield f"On {report.today}: " + "; ".join(verdicts) + "."
-
-
-def _measured(report: Report) -> Iterable[str]:
-    if not report.measured:
-        return
-    yield "## What the tests ran"
-    yield text.MEASURED_NOTE
-    yield _table(text.MEASURED, [text.measured_cells(each) for each in report.measured])
-    for each in text.raising(report):
-        facts = "\n".join(f"- {name}: {what}" for name, what in text.measured_facts(each))
-        steps = "\n".join(f"{number}. {step}" for number, step in enumerate(text.work_list(each), start=1))
-        yield f"### To raise the floor to {spell(each.minor)}\n\n{facts}\n\nWork list:\n\n{steps}"
 
 
 def _leftovers(report: Report) -> Iterable[str]:

@@ -36,13 +36,6 @@ def render(report: Report) -> str:
             for at, each in enumerate(report.verdicts)
         ],
         sections=_sections(report),
-        measured_columns=text.MEASURED,
-        measured_note=text.MEASURED_NOTE,
-        measured=[text.measured_cells(each) for each in report.measured],
-        raises=[
-            (spell(each.minor), text.measured_facts(each), text.work_list(each))
-            for each in text.raising(report)
-        ],
     )
 
 

@@ -39,14 +39,6 @@ def _lines(report: Report) -> Iterator[str]:
     ]
     yield from columns([heads, *rows])
     yield ""
-    if report.measured:
-        yield text.MEASURED_NOTE
-        yield from columns([text.MEASURED, *(text.measured_cells(each) for each in report.measured)])
-        for each in text.raising(report):
-            yield f"to raise the floor to {spell(each.minor)}:"
-            yield from (f"  {name}: {what}" for name, what in text.measured_facts(each))
-            yield f"  work list: {len(each.steps)} steps, which --format markdown lists"
-        yield ""
     yield from _section(report, "left below the declared floor", report.leftovers)
     for floor in report.floors:
         yield from _section(report, f"goes at {floor.name}", report.gone_at(floor))

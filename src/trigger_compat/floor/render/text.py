@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from trigger_compat.floor.evidence import Raise
 from trigger_compat.floor.model import Category, Finding, Kind
 from trigger_compat.floor.report import Floor, Report, outermost, spell
 
@@ -71,62 +70,3 @@ def kinds_in(report: Report) -> list[Kind]:
     """Return the kinds that the source has files of."""
     present = {module.kind for module in report.source.modules}
     return [kind for kind in Kind if kind in present]
-
-
-MEASURED: Final = (
-    "floor",
-    "package lines",
-    "test lines",
-    "functions",
-    "files",
-    "tests",
-    "xfails",
-    "environments",
-    "minutes",
-)
-MEASURED_NOTE: Final = (
-    "What only releases below a floor ran of this project, by its own tests under coverage;"
-    " minutes are those of the releases that were measured. It is evidence, not proof: look before you"
-    " delete; the work list takes out only what is proven."
-)
-
-
-def measured_cells(found: Raise) -> tuple[str, ...]:
-    """Return one row of the table of what the tests ran."""
-    compared = (
-        found.lines[Kind.PACKAGE],
-        found.lines[Kind.TESTS],
-        len(found.functions),
-        len(found.files),
-        found.tests,
-        found.xfails,
-    )
-    # What was not measured may still need some of it: then these are the most that can go.
-    known = [f"{'<= ' if found.unmeasured else ''}{number}" if found.compared else "-" for number in compared]
-    return (spell(found.minor), *known, str(len(found.environments)), str(found.minutes))
-
-
-def raising(report: Report) -> list[Raise]:
-    """Return what is measured of the floors that ask for work, as the declared one does not."""
-    return [each for each in report.measured if each.steps]
-
-
-def work_list(found: Raise) -> list[str]:
-    """Return the steps to raise the floor, in their order."""
-    return [f"{step.file}: {'(by hand) ' if step.by_hand else ''}{step.what}" for step in found.steps]
-
-
-def measured_facts(found: Raise) -> list[tuple[str, str]]:
-    """Return what else goes, in words; what a file holds that goes as a whole is said with it."""
-    functions = [each for each in found.functions if each.partition(":")[0] not in found.files]
-    lines = [f"{file}: {runs}" for file, runs in found.places.items() if file not in found.files]
-    facts = [
-        ("files that go", ", ".join(found.files)),
-        ("functions that go, in files that stay", ", ".join(functions)),
-        ("deviations that vanish", ", ".join(found.deviations)),
-        ("honoured everywhere then", ", ".join(found.capabilities)),
-        ("releases left behind", ", ".join(found.environments)),
-        ("lines that go, in files that stay", "; ".join(lines)),
-        ("not measured yet", ", ".join(found.unmeasured)),
-    ]
-    return [(name, what) for name, what in facts if what]
