@@ -122,7 +122,7 @@ def run_matrix(session: nox.Session) -> None:
     rows = sessions.rows(session, options.airflow) or (MATRIX.releases if options.all else MATRIX.defaults)
     jobs = [parallel.Job(session=name) for name in ("lint", "unit", "types", "docs", "lineage", "dist")]
     # The longest first, so that none is left alone at the end: they run most tests on two paths.
-    rows = sorted(rows, key=lambda row: row.path != "exception")
+    rows = tuple(sorted(rows, key=lambda row: row.path != "exception"))
     jobs += [
         parallel.Job(session=f"tests({row.airflow})", release=row.airflow, path=row.path) for row in rows
     ]
@@ -154,9 +154,7 @@ def bench(session: nox.Session) -> None:
 
     The default is this package beside upstream's operator; ``matrix`` measures how long these sessions take.
     """
-    what = {"nargs": "?", "choices": tuple(benchmark.SESSIONS), "default": "operators"}
-    arguments = {"--repetitions": {"type": int, "default": 5}, "-k": {"default": "test_wait"}}
-    options = sessions.options(session, {"what": what, "--airflow": SEVERAL, **arguments})
+    options = sessions.options(session, {**benchmark.ARGUMENTS, "--airflow": SEVERAL})
     benchmark.SESSIONS[options.what](session, sessions.rows(session, options.airflow), options)
 
 

@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -151,3 +151,9 @@ def _quietly(session: nox.Session, command: Sequence[str], environment: dict[str
 
 SESSIONS: Final = {"operators": operators, "matrix": sessions, "scale": scale}
 """The benchmarks by the argument of ``nox -s bench``."""
+ARGUMENTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "what": {"nargs": "?", "choices": tuple(SESSIONS), "default": "operators"},
+    "--repetitions": {"type": int, "default": 5},
+    "-k": {"default": "test_wait"},
+}
+"""Their other arguments, as ``argparse`` takes them."""

@@ -161,7 +161,7 @@ def _uv(session: nox.Session) -> str:
     found, uv, _ = find_uv()
     if not found:
         session.error("uv is missing; run: pip install uv")
-    return uv
+    return str(uv)
 
 
 def _run(session: nox.Session, command: Sequence[str]) -> None:

@@ -28,10 +28,11 @@ def write(session: nox.Session) -> None:
     """Write the table."""
     known = matrix.load()
     KEPT.mkdir(parents=True, exist_ok=True)
-    probes = [_names_of(session, row) for row in (*known.history, *known.releases)]
+    rows: list[PastRelease | Release] = [*known.history, *known.releases]
+    probes = [_names_of(session, row) for row in rows]
     table = names.build(probes)
     TABLE.write_bytes(names.encode(table))
-    count = sum(len(rows) for rows in table["modules"].values())
+    count = sum(len(names_there) for names_there in table["modules"].values())
     counted = f"{len(probes)} releases, {len(table['modules'])} modules, {count} rows"
     session.log(f"{TABLE.relative_to(ROOT)}: {counted}")
 

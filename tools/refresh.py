@@ -3,6 +3,8 @@
 The matrix needs every final release from its oldest row on that is neither excluded nor yanked. It also needs
 the newest pre-release of a minor without a final release: that row replaces the pre-release before it, and
 the first final release replaces that row.
+
+What goes wrong is a ``ToolError`` of one line, or a ``MatrixError`` where the matrix is wrong or would be.
 """
 
 from __future__ import annotations
@@ -61,10 +63,7 @@ class Plan:
 
 
 def fetch(url: str = URL) -> Any:
-    """Ask the index for all releases.
-
-    :raises ToolError: it does not answer, or not with JSON.
-    """
+    """Ask the index for all releases."""
     if not url.startswith(("https://", "http://")):
         raise ToolError(f"--url {url}: not an address; give one that begins with https://")
     try:
@@ -80,10 +79,7 @@ def fetch(url: str = URL) -> Any:
 
 
 def uploads(index: Any) -> tuple[Upload, ...]:
-    """Return the releases in an answer of the index, in order of version, without those that have no files.
-
-    :raises ToolError: the answer does not have the form of PyPI's JSON API.
-    """
+    """Return the releases in an answer of the index, in order of version, but for those without files."""
     try:
         found = [_upload(version, files) for version, files in index["releases"].items() if files]
     except (KeyError, TypeError, AttributeError, ValueError, InvalidVersion, InvalidSpecifier) as error:
@@ -108,10 +104,7 @@ def _upload(version: str, files: Sequence[Mapping[str, Any]]) -> Upload:
 
 
 def plan(known: Matrix, found: Sequence[Upload]) -> Plan:
-    """Compare the matrix with the index.
-
-    :raises ToolError: a release fits no Python or no path; the message says what to extend.
-    """
+    """Compare the matrix with the index."""
     rows = {row.airflow: row for row in known.releases}
     wanted = [upload for upload in _wanted(known, found) if str(upload.version) not in rows]
     replaced_minors = {f"{upload.version.major}.{upload.version.minor}" for upload in wanted}
@@ -157,10 +150,7 @@ def newest(found: Sequence[Upload]) -> tuple[Upload, ...]:
 
 
 def row_of(upload: Upload, *, default: bool) -> Release:
-    """Return the row of a release.
-
-    :raises ToolError: the release fits no Python or no path.
-    """
+    """Return the row of a release."""
     airflow = str(upload.version)
     # By the letter `!=3.13` excludes only 3.13.0, but releases that say it mean all of 3.13.
     pythons = tuple(python for python in matrix.PYTHONS if upload.requires_python.contains(f"{python}.0"))
@@ -186,11 +176,7 @@ def row_of(upload: Upload, *, default: bool) -> Release:
 
 
 def edit(text: str, known: Matrix, todo: Plan) -> str:
-    """Return the text of the matrix file with the rows of a plan, and everything else as it was.
-
-    :raises ToolError: a row of the file is not one line in the form of ``as_yaml_row``.
-    :raises MatrixError: the result would be wrong, e.g. a pin is for a preview that is dropped.
-    """
+    """Return the text of the matrix file with the rows of a plan, and everything else as it was."""
     minors = {row.minor for row in todo.add if row.default}
     rows = list(known.releases)
     for place, row in enumerate(rows):
@@ -220,11 +206,7 @@ def _replace_row(text: str, old: Release, *new: Release) -> str:
 
 
 def texts(root: Path, todo: Plan) -> dict[Path, str]:
-    """Return the new texts of the matrix file and of the files that list its releases; write nothing.
-
-    :raises ToolError: a file does not have the expected form.
-    :raises MatrixError: the result would be wrong.
-    """
+    """Return the new texts of the matrix file and of the files that list its releases; write nothing."""
     file = root / matrix.FILE_NAME
     old = file.read_text(encoding="utf-8")
     result = {file: edit(old, matrix.parse(old), todo)}
@@ -276,8 +258,6 @@ def refresh(
     :param force: write it too.
     :param check: raise an error if it lacks anything.
     :param report_to: a file for the text of the issue to open; it is deleted if the matrix lacks nothing.
-    :raises ToolError: the index or a file does not have the expected form.
-    :raises MatrixError: the matrix is wrong, or would be.
     """
     known = matrix.parse((root / matrix.FILE_NAME).read_text(encoding="utf-8"))
     todo = plan(known, uploads(fetch(url)))
@@ -304,7 +284,6 @@ def newest_rows(url: str = URL, only: Sequence[str] = ()) -> list[Release]:
     """Return the newest releases of the index as rows whose dependencies are those of today.
 
     :param only: take these releases of the index instead.
-    :raises ToolError: see :func:`fetch`, :func:`uploads` and :func:`row_of`; or a release is not there.
     """
     found = uploads(fetch(url))
     by_version = {str(upload.version): upload for upload in found}

@@ -45,9 +45,10 @@ def options(
     parser.error = session.error  # type: ignore[method-assign, assignment]
     for name, settings in arguments.items():
         parser.add_argument(name, **settings)
-    found, found.passed_on = parser.parse_known_args(session.posargs)
-    if found.passed_on and not passes_on:
-        session.error(f"unknown arguments: {' '.join(found.passed_on)}")
+    found, others = parser.parse_known_args(session.posargs)
+    if others and not passes_on:
+        session.error(f"unknown arguments: {' '.join(others)}")
+    found.passed_on = others
     if getattr(found, "jobs", 1) < 1:
         session.error(f"--jobs {found.jobs}: give at least 1")
     return found

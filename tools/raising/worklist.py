@@ -122,10 +122,14 @@ def _matrix_steps(text: str, matrix: Matrix, minor: Minor) -> Iterator[Step]:
     for row in gone:
         before = _row(text, "releases", row.airflow)
         yield Step(file=MATRIX_FILE, what=f"delete the row of {row.airflow}", before=before, after="")
-    for section, rows in {"excluded": matrix.excluded, "pins": matrix.pins}.items():
-        if dropped := [row.airflow for row in rows if minor_of(row.airflow) < minor]:
-            before = "".join([f"{section}:\n", *(_row(text, section, row.airflow) for row in rows)])
-            left = [_row(text, section, row.airflow) for row in rows if row.airflow not in dropped]
+    notes = {
+        "excluded": [row.airflow for row in matrix.excluded],
+        "pins": [row.airflow for row in matrix.pins],
+    }
+    for section, noted in notes.items():
+        if dropped := [airflow for airflow in noted if minor_of(airflow) < minor]:
+            before = "".join([f"{section}:\n", *(_row(text, section, airflow) for airflow in noted)])
+            left = [_row(text, section, airflow) for airflow in noted if airflow not in dropped]
             after = "".join([f"{section}:\n", *left]) if left else f"{section}: []\n"
             what = f"delete {', '.join(dropped)} from {section}"
             yield Step(file=MATRIX_FILE, what=what, before=before, after=after)

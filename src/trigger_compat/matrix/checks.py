@@ -44,8 +44,8 @@ def check_shape(document: Any) -> None:
             f"{FILE_NAME} needs jsonschema; run: pip install 'trigger-compat[matrix]'"
         ) from error
     validator = Draft7Validator(SCHEMA, format_checker=Draft7Validator.FORMAT_CHECKER)
-    for error in validator.iter_errors(document):
-        _explain(document, error)
+    for mistake in validator.iter_errors(document):
+        _explain(document, mistake)
     _check_order("top level", document, SCHEMA["required"])
     for section, rows in document.items():
         if isinstance(rows, list):
@@ -56,9 +56,13 @@ def check_shape(document: Any) -> None:
 
 def _explain(document: Any, error: Any) -> NoReturn:
     """Turn an error of jsonschema into one line."""
-    section, place, field, *_ = *error.absolute_path, *[None] * 3
-    row = "top level" if place is None else _name(section, place, document[section][place])
-    field = field or (section if place is None else None) or "(row)"
+    path = list(error.absolute_path)  # a section, the place of a row, a field, the place of a value
+    row, field = "top level", "(row)"
+    if len(path) > 1:
+        row = _name(path[0], path[1], document[path[0]][path[1]])
+        field = path[2] if path[2:] else field
+    elif path:
+        field = path[0]
     value, schema, keys = error.instance, error.schema, ", ".join(error.schema.get("required", ()))
     if error.validator == "required":
         field = next(key for key in error.validator_value if key not in value)
