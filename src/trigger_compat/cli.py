@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from trigger_compat import __version__, doctor
-from trigger_compat import matrix as matrix_module
 from trigger_compat.errors import SourceError, TriggerCompatError, UnknownFloor, UsageError
+from trigger_compat.matrix import cli as matrix_cli
+from trigger_compat.matrix import load as load_matrix
 
 CHECK_FAILED = 1
 
@@ -60,7 +61,7 @@ def _add_doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
 def _add_matrix(commands: argparse._SubParsersAction[_Parser]) -> None:
     what = "show or check the matrix of supported releases"
     command = commands.add_parser("matrix", help=what, description=what.capitalize() + ".")
-    matrix_module.add_arguments(command)
+    matrix_cli.add_arguments(command)
     command.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
     command.set_defaults(run=_matrix)
 
@@ -97,7 +98,6 @@ def _add_floor(commands: argparse._SubParsersAction[_Parser]) -> None:
         help="the policy that --check applies, or your own: drop-after:18",
     )
     add("--drift", type=Path, metavar="FILE", help="a drift table (JSON) for the heat map of the HTML page")
-    add("--evidence", type=Path, metavar="FOLDER", help="what each release ran, as nox -s floor measured it")
     add("--check", action="store_true", help="exit with 1 if dead code is left or the policy is broken")
     add(
         "--allow-older",
@@ -113,27 +113,22 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _matrix(options: argparse.Namespace) -> int:
-    _write(matrix_module.answer(options), options.output)
+    _write(matrix_cli.answer(options), options.output)
     return 0
 
 
 def _floor(options: argparse.Namespace) -> int:
     # Imported here: the other commands need neither the scanner nor its tables.
-    from trigger_compat.floor import evidence as evidence_files
     from trigger_compat.floor.report import build, check, heatmap, policy_dates, render
     from trigger_compat.floor.scan import names, releases, scanner, source
 
-    matrix = matrix_module.load(options.matrix)
+    matrix = load_matrix(options.matrix)
     chosen = policy_dates.choose(options.policy, matrix) if options.policy else None
     own = [chosen] if chosen and chosen not in matrix.policies else []
     floors = [releases.parse_floor(text) for text in options.floor]
     heat_map = heatmap.from_file(options.drift) if options.drift else None
-    evidence = evidence_files.read(options.evidence) if options.evidence else ()
-    root = Path(options.source)
     today = options.today or datetime.now(timezone.utc).date()
-    published = {
-        airflow for airflow, day in policy_dates.release_days(matrix_module.load()).items() if day <= today
-    }
+    published = {airflow for airflow, day in policy_dates.release_days(load_matrix()).items() if day <= today}
     report = build.build(
         scanner.scan(source.read(options.source), names.load().of(published)),
         matrix,
@@ -141,7 +136,6 @@ def _floor(options: argparse.Namespace) -> int:
         floors=floors,
         policies=own,
         heat_map=heat_map,
-        measured=(lambda minors: evidence_files.raises(root, matrix, evidence, minors)) if evidence else None,
     )
     _write(render.FORMATS[options.format](report), options.output)
     if not options.check:

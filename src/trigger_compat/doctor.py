@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
-from trigger_compat import __version__, contract, dispatch, matrix
+from trigger_compat import __version__, contract, dispatch, markdown, matrix
 from trigger_compat.errors import TriggerCompatError, UnsupportedAirflow
 
 
@@ -114,18 +114,16 @@ def as_json(found: Diagnosis) -> str:
 
 
 def as_markdown(found: Diagnosis) -> str:
-    lines = [
-        "| what | here |",
-        "| --- | --- |",
-        f"| trigger-compat | {found.trigger_compat} |",
-        f"| Airflow | {found.airflow} ({found.in_matrix}) |",
-        f"| path | `{found.path}`: {found.why} |",
-        f"| deferral | `{found.deferral_path}`, durable: `{found.durable_deferral_path}` |",
-        *(f"| `{name}` | {what} |" for name, what in found.capabilities.items()),
-        *(f"| deviation `{name}` | {reason} |" for name, reason in found.deviations.items()),
-        *(f"| when it defers, `{name}` | {reason} |" for name, reason in found.deferral_deviations.items()),
+    rows = [
+        ("trigger-compat", found.trigger_compat),
+        ("Airflow", f"{found.airflow} ({found.in_matrix})"),
+        ("path", f"`{found.path}`: {found.why}"),
+        ("deferral", f"`{found.deferral_path}`, durable: `{found.durable_deferral_path}`"),
+        *((f"`{name}`", what) for name, what in found.capabilities.items()),
+        *((f"deviation `{name}`", reason) for name, reason in found.deviations.items()),
+        *((f"when it defers, `{name}`", reason) for name, reason in found.deferral_deviations.items()),
     ]
-    return "\n".join(lines)
+    return markdown.table(("what", "here"), rows)
 
 
 FORMATS: Final[Mapping[str, Callable[[Diagnosis], str]]] = {

@@ -92,6 +92,7 @@ RULES: Final = (
     Rule("provider", Tier.PAGES, "yaml", r"^# \.github/workflows/\w+\.yml\n", CI),
     Rule("import", Tier.ROW, "diff", r"^-from airflow[\w.]* import \w+\n\+from trigger_compat import \w+$"),
     Rule("run id", Tier.PAGES, "text", r"^durable__<parent dag>", "docs/durable.md"),
+    Rule("tree", Tier.PAGES, "text", r"^noxfile\.py ", "docs/contributing.md"),
 )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import itertools
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -22,7 +21,6 @@ import pytest
 from markdown_it import MarkdownIt
 from packaging.requirements import Requirement
 
-import doctables
 from tests.docs.blocks import (
     CI,
     QUICKSTART,
@@ -36,6 +34,8 @@ from tests.docs.blocks import (
     rule_of,
     units,
 )
+from tests.shells import newcomer
+from tools import generated
 from trigger_compat import contract, matrix
 
 if sys.version_info >= (3, 11):
@@ -43,7 +43,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-RUN_HERE = {"session", "install", "export", "matrix", "swap", "example", "provider", "run id"}
+RUN_HERE = {"session", "install", "export", "matrix", "swap", "example", "provider", "run id", "tree"}
 EXAMPLES = ROOT / "src" / "trigger_compat" / "example_dags"
 
 
@@ -133,11 +133,11 @@ def _is_tracked(file: Path) -> bool:
 # Tables and copies
 
 
-@pytest.mark.parametrize(("page", "name"), doctables.TABLES)
-def test_a_table_is_what_it_follows_from(page: str, name: str) -> None:
-    wanted = doctables.TABLES[page, name]()
+@pytest.mark.parametrize(("file", "name"), generated.BLOCKS)
+def test_a_generated_block_is_up_to_date(file: str, name: str) -> None:
+    wanted = generated.BLOCKS[file, name](matrix.load())
 
-    assert doctables.shown(page, name) == wanted, "write it anew: nox -s docs -- --write"
+    assert generated.shown(file, name) == wanted, "write it: nox -s docs -- --write"
 
 
 @pytest.mark.parametrize("unit", claimed(Tier.PAGES, "example"), ids=str)
@@ -169,6 +169,23 @@ def test_the_run_id_on_the_page_is_the_one_that_is_computed() -> None:
     parent = contract.Parent(dag_id="dag", run_id="run", task_id="task", map_index=7, loop_index=3, epoch=2)
 
     assert re.fullmatch(form, contract.durable_run_id(parent, "child", 1))
+
+
+def test_the_tree_of_the_workshop_names_every_module_and_nothing_else() -> None:
+    [unit] = claimed(Tier.PAGES, "tree")
+    named, folder = set(), ""
+    for line in unit.text.splitlines():
+        name = line.split()[0]
+        depth = (len(line) - len(line.lstrip())) // 2
+        folder = "".join(part + "/" for part in folder.split("/")[:depth])
+        if name.endswith("/"):
+            folder += name
+        else:
+            named.add(folder + name)
+
+    tools = [*(ROOT / "tools").rglob("*.py"), *(file for file in (ROOT / ".ci").iterdir() if file.is_file())]
+    wanted = {file.relative_to(ROOT).as_posix() for file in tools if file.name != "__init__.py"}
+    assert named - {"noxfile.py", "docs/site_links.py"} == wanted
 
 
 # Commands
@@ -215,7 +232,7 @@ def test_a_session_on_a_page_is_one_that_nox_has(unit: Unit, noxfile: dict[str, 
         assert name in noxfile
     source = "".join(noxfile[name] for name in names)
     for flag in [word for word in passed_on if word.startswith("--")]:
-        assert flag in source or "parse_known_args" in source, f"{flag} is no option of {names}"
+        assert flag in source or "passes_on=True" in source, f"{flag} is no option of {names}"
     for release in re.findall(r"(?<![=\w.])\d+\.\d+\.\d+\w*", command_of(unit)):
         matrix.load().release(release)
 
@@ -307,10 +324,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _in(provider: Path, *command: str) -> str:
     """Run as a maintainer would, who has put the wheel where uv finds it."""
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("NOX", "TOX", "VIRTUAL"))
-    }
-    environ = {**kept, "UV_FIND_LINKS": str(provider / "wheels"), "PYTHONPATH": ""}
+    environ = {**newcomer(), "UV_FIND_LINKS": str(provider / "wheels")}
     done = subprocess.run(
         command,
         cwd=provider,

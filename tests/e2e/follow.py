@@ -28,6 +28,7 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "src"))
 
 from tests.docs.blocks import QUICKSTART, ROOT, Tier, Unit, rule_of, units
 from tests.e2e import processes
+from tests.shells import newcomer
 from trigger_compat import matrix
 
 STANDALONE: Final = "airflow standalone"
@@ -47,13 +48,7 @@ class Follower:
         self.release = release
         self.folder = home / "trigger-quickstart"
         self.log = home / "standalone.log"
-        self.environ = {
-            **{
-                name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "UV_EX"))
-            },
-            "HOME": str(home),
-            **_on_port(port),
-        }
+        self.environ = {**newcomer(), "HOME": str(home), **_on_port(port)}
         for cache in ("UV_CACHE_DIR", "PIP_CACHE_DIR"):
             default = Path.home() / ".cache" / cache.partition("_")[0].lower()
             self.environ.setdefault(cache, str(default))

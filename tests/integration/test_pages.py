@@ -21,6 +21,7 @@ import pytest
 
 from tests.docs.blocks import ROOT, RULES, Tier, Unit, claimed, command_of
 from tests.integration.running import Job, Ran, run_all
+from tests.shells import newcomer
 from trigger_compat import dispatch, matrix
 from trigger_compat.suite.harness import AIRFLOW, Airflow
 
@@ -137,10 +138,8 @@ def test_an_airflow_command_is_one_that_this_release_has(unit: Unit) -> None:
 
 def _typed(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Type a command in a shell that has this environment's programs, and an Airflow home of its own."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "HARNESS_"))}
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environ = {**kept, "PATH": programs, "AIRFLOW_HOME": str(folder / "airflow"), "TRIGGER_COMPAT_PATH": ""}
-    del environ["TRIGGER_COMPAT_PATH"]
+    environ = {**newcomer(), "PATH": programs, "AIRFLOW_HOME": str(folder / "airflow")}
     return subprocess.run(
         ["bash", "-e", "-c", command], cwd=folder, env=environ, capture_output=True, text=True, check=False
     )

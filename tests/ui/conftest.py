@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from tests.e2e.conftest import python
 from tests.e2e.parents import stack_for
+from tests.ui import chromium
 from tests.ui.browser import ARGUMENTS, MILLISECONDS, WINDOW, Airflow2UI, Airflow3UI, WebUI
 
 if TYPE_CHECKING:
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 __all__ = ("python",)
 
-VARIABLE = "TRIGGER_COMPAT_CHROMIUM"
 PARENTS = ("plain.orders", "templated.orders", "fan-out.orders", "deferrable.orders", "waiting.orders")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a run write the pictures of the docs."""
+    """Let a run choose its browser, and write the pictures of the docs."""
     parser.addoption("--screenshots", type=Path, metavar="FOLDER", help="write pictures of the pages here")
+    parser.addoption("--chromium", default="", metavar="PATH", help="default: the one on PATH")
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +45,15 @@ def stack(python: Path) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="module")
-def context() -> Iterator[BrowserContext]:
+def context(request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
     """A browser. Not having one is an error: a skipped suite would look green."""
-    if VARIABLE not in os.environ:
-        pytest.fail(f"set {VARIABLE} to the program of a Chromium")
+    try:
+        program = chromium.find(request.config.getoption("--chromium"))
+    except FileNotFoundError as error:
+        pytest.exit(str(error), returncode=1)
     expect.set_options(timeout=MILLISECONDS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=os.environ[VARIABLE], args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
         context = browser.new_context(viewport=WINDOW, locale="en-US", timezone_id="UTC")
         context.set_default_timeout(MILLISECONDS)
         yield context

@@ -1,9 +1,15 @@
-"""Settings of hypothesis for all unit tests."""
+"""Settings for all unit tests: of hypothesis, and which of them run beside an Airflow."""
 
 from __future__ import annotations
+
+from importlib.util import find_spec
 
 from hypothesis import settings
 
 # A busy machine is slow, which says nothing about the code: no test asserts on time.
 settings.register_profile("any-machine", deadline=None)
 settings.load_profile("any-machine")
+
+# The command line and the floor report do not depend on the Airflow beside them: the unit session tests them.
+if find_spec("airflow"):
+    collect_ignore_glob = ["test_cli.py", "test_floor_*.py"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 import subprocess
@@ -14,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from refresh import line_of
 from trigger_compat import dispatch, errors, matrix
 from trigger_compat.errors import MatrixError
+from trigger_compat.matrix.cli import main
+from trigger_compat.matrix.output import tox_name
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / matrix.FILE_NAME
@@ -70,13 +70,7 @@ def test_one_python_runs_every_release() -> None:
 
 def test_each_release_is_one_line_in_canonical_form() -> None:
     written = [text for text in TEXT.splitlines() if text.startswith("  - {") and "pythons:" in text]
-    assert written == list(map(line_of, ROWS))
-
-
-def test_the_paths_are_those_that_dispatch_knows() -> None:
-    stated = [(path.name, path.carries, path.default_for) for path in matrix.load().paths]
-
-    assert stated == [(row.name, row.carries, row.default_for) for row in dispatch.PATHS]
+    assert written == list(map(matrix.as_yaml_row, ROWS))
 
 
 def test_dispatch_chooses_the_path_of_each_row() -> None:
@@ -90,46 +84,30 @@ def test_the_newest_minor_is_the_newest_that_dispatch_knows() -> None:
     assert ".".join(map(str, dispatch.OLDEST)) == ROWS[0].minor
 
 
-def test_the_readme_shows_the_matrix() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    begin, end = matrix.TABLE_MARKS
-
-    shown = readme.partition(begin)[2].partition(end)[0].strip()
-    wanted = matrix.readme_table(matrix.load())
-    assert shown == wanted, "see: python -m trigger_compat.matrix --format markdown"
-
-
 def test_tox_has_an_environment_for_each_release() -> None:
-    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    begin, end = matrix.TOX_MARKS
-    shown = pyproject.partition(f"{begin}\n")[2].partition(f"\n{end}\n")[0]
-
-    names = re.findall(r'^"(airflow-.+?)" = \{', shown, re.MULTILINE)
-    wanted = [matrix.tox_name(row) for row in ROWS]
-    how = "write what this prints between the marks: python -m trigger_compat.matrix --format tox"
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.11 or newer reads TOML")
+    tox = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["tox"]
+    how = "run: nox -s docs -- --write"
+    names, wanted = list(tox["env"]), [tox_name(row) for row in ROWS]
     if missing := [name for name in wanted if name not in names]:
         pytest.fail(f"[tool.tox.env] in pyproject.toml lacks {', '.join(missing)}; {how}", pytrace=False)
     if gone := [name for name in names if name not in wanted]:
         pytest.fail(
-            f"[tool.tox.env] in pyproject.toml has {', '.join(gone)}, the matrix not; {how}", pytrace=False
+            f"[tool.tox.env] in pyproject.toml has {', '.join(gone)}, the matrix does not; {how}",
+            pytrace=False,
         )
-    assert shown == matrix.as_tox(matrix.load()), how
-
-
-def test_tox_runs_what_a_row_runs() -> None:
-    tomllib = pytest.importorskip("tomllib", reason="Python 3.11 or newer reads TOML")
-    tox = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["tox"]
-    source = (ROOT / ".ci" / "environments.py").read_text(encoding="utf-8")
-    [value] = [
-        node.value
-        for node in ast.parse(source).body
-        if isinstance(node, ast.AnnAssign) and node.value and ast.unparse(node.target) == "ROW_TESTS"
-    ]
-
-    [[*command, posargs]] = tox["env_run_base"]["commands"]
-    assert command == ["python", "-m", "pytest", *ast.literal_eval(value)]
-    assert posargs == {"replace": "posargs", "extend": True}
     assert tox["env"]["airflow-3.1.1"]["deps"] == ["apache-airflow==3.1.1", "structlog<25.5"]
+
+
+def test_tox_runs_what_nox_runs() -> None:
+    """Both leave the choice of the tests to pytest."""
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.11 or newer reads TOML")
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+
+    [[*command, posargs]] = tool["tox"]["env_run_base"]["commands"]
+    assert command == ["python", "-m", "pytest"]
+    assert posargs == {"replace": "posargs", "extend": True}
+    assert [path for path in tool["pytest"]["ini_options"]["testpaths"] if not (ROOT / path).is_dir()] == []
 
 
 def test_a_pin_is_added_to_the_requirements_of_its_release() -> None:
@@ -201,52 +179,57 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "bad version": (
         'airflow: "2.11.0"',
         'airflow: "2.11"',
-        "releases[0] (2.11): airflow = '2.11': not a release; write it as PyPI does, such as 3.2.2",
+        "releases[0] (2.11): airflow = '2.11': not a release; write it as PyPI does and in quotes, such as ",
     ),
     "unknown python": (
         'resolve: 2025-05-22, pythons: ["3.10"',
         'resolve: 2025-05-22, pythons: ["3.1"',
-        "releases[0] (2.11.0): pythons = ['3.1', '3.11', '3.12']: not a list of Pythons; use those of 3.10, ",
+        "releases[0] (2.11.0): pythons = '3.1': not a known Python; use those of \"3.10\", ",
     ),
     "pythons out of order": (
         'resolve: 2025-05-22, pythons: ["3.10", "3.11"',
         'resolve: 2025-05-22, pythons: ["3.11", "3.10"',
-        "releases[0] (2.11.0): pythons = ['3.11', '3.10', '3.12']: not in order, or one twice; ",
+        "releases[0] (2.11.0): pythons = ['3.11', '3.10', '3.12']: not in order; write the oldest first",
+    ),
+    "python that is a number": (
+        'resolve: 2025-05-22, pythons: ["3.10"',
+        "resolve: 2025-05-22, pythons: [3.10",
+        'releases[0] (2.11.0): pythons = 3.1: not a known Python; use those of "3.10", ',
+    ),
+    "python twice": (
+        'resolve: 2025-05-22, pythons: ["3.10", "3.11"',
+        'resolve: 2025-05-22, pythons: ["3.11", "3.11"',
+        "releases[0] (2.11.0): pythons = ['3.11', '3.11', '3.12']: not a list of Pythons, or one is there ",
     ),
     "path is not the default one": (
         "path: airflow2, default: true",
         "path: exception, default: true",
-        "releases[2] (2.11.2): path = 'exception': the paths' default_for gives airflow2",
+        "releases[2] (2.11.2): path = 'exception': by dispatch.PATHS it is airflow2; write that",
     ),
     "release that no path takes": (
-        'airflow2: {carries: ">=2.11,<3", default_for: ">=2.11,<3"}',
-        'airflow2: {carries: ">=2.11,<3", default_for: ">=2.11.1,<3"}',
-        "releases[0] (2.11.0): path = 'airflow2': the paths' default_for gives none",
+        'airflow: "2.11.0"',
+        'airflow: "2.10.9"',
+        "releases[0] (2.10.9): path = 'airflow2': by dispatch.PATHS it is none; write that",
     ),
     "not a flag": (
         "default: true, preview: true",
         "default: yes, preview: true",
-        "releases[23] (3.4.0b2): default = 'yes': unknown; use one of true, false",
+        "releases[23] (3.4.0b2): default = 'yes': neither true nor false; write one of them",
     ),
     "preview that is final": (
         "path: airflow2, default: true, preview: false",
         "path: airflow2, default: true, preview: true",
-        "releases[2] (2.11.2): preview = 'true': the version says otherwise; true is for a1, b2 or rc3",
+        "releases[2] (2.11.2): preview = true: the version says otherwise; write true for a1, b2 or rc3",
     ),
     "minor without default": (
         "path: airflow2, default: true",
         "path: airflow2, default: false",
-        "releases[2] (2.11.2): default = 'false': set true: the newest of 2.11",
+        "releases[2] (2.11.2): default = false: it is the newest of 2.11; write true",
     ),
     "minor with two defaults": (
         'airflow: "3.4.0b2"',
         'airflow: "3.3.3b2"',
-        "releases[23] (3.3.3b2): default = 'true': 3.3 has two, 3.3.2 too; keep the newest patch",
-    ),
-    "bad range of a path": (
-        'accessor: {carries: ">=3.0"',
-        'accessor: {carries: "3.0+"',
-        "paths (accessor): carries = '3.0+': not a PEP 440 range; write one such as >=3.0,<3.3",
+        "releases[23] (3.3.3b2): default = true: 3.3 has two, 3.3.2 too; keep the newest patch",
     ),
     "excluded and supported": (
         '- {airflow: "3.0.5", reason',
@@ -256,7 +239,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "exclusion without reason": (
         'reason: "yanked: bug with `conn.extra_dejson` masking fails task"',
         'reason: ""',
-        "excluded[0] (3.0.5): reason = '': not a text; write one",
+        "excluded[0] (3.0.5): reason = '': empty or not text; write a sentence",
     ),
     "bad pin": (
         'requirement: "structlog<25.5"',
@@ -266,37 +249,37 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "pin of no release": (
         'airflow: "3.1.1", requirement',
         'airflow: "3.1.4", requirement',
-        "pins[0] (3.1.4): airflow = '3.1.4': has no row in releases; add it there",
+        "pins[0] (3.1.4): airflow = '3.1.4': has no row in releases; add one or delete the pin",
     ),
     "unknown clause": (
         "id: exception-W5\n    clause: W5",
         "id: exception-W5\n    clause: Z5",
-        "(exception-W5): clause = 'Z5': no clause of the contract; use an id such as W2",
+        "(exception-W5): clause = 'Z5': not a clause of the contract; use an id such as W2",
     ),
     "id of another clause": (
         "id: exception-W5\n    clause: W5",
         "id: exception-W5\n    clause: W6",
-        "(exception-W5): id = 'exception-W5': not exception-W6, or that and -word",
+        "(exception-W5): id = 'exception-W5': write exception-W6, or that and -word",
     ),
     "deviation of an unknown path": (
         "id: exception-W5\n    clause: W5\n    path: exception",
         "id: callback-W5\n    clause: W5\n    path: callback",
-        "(callback-W5): path = 'callback': unknown; use one of airflow2, exception, accessor",
+        "(callback-W5): path = 'callback': not a known path; use one of airflow2, exception, accessor",
     ),
     "deviation on no release": (
         'id: exception-W5\n    clause: W5\n    path: exception\n    airflow: ">=3.0"',
         'id: exception-W5\n    clause: W5\n    path: exception\n    airflow: "<3.0"',
-        "(exception-W5): airflow = '<3.0': matches no release that the path carries; delete the row",
+        "(exception-W5): airflow = '<3.0': matches no release that the path supports; delete the row",
     ),
     "bad range of a deviation": (
         'id: exception-W5\n    clause: W5\n    path: exception\n    airflow: ">=3.0"',
         'id: exception-W5\n    clause: W5\n    path: exception\n    airflow: "3.x"',
-        "(exception-W5): airflow = '3.x': not a PEP 440 range; write one such as >=3.0,<3.3",
+        "(exception-W5): airflow = '3.x': not a range; write one such as >=3.0,<3.3",
     ),
     "bad issue": (
         'issue: "66905"',
         'issue: "#66905"',
-        "(exception-T8): issue = '#66905': not an issue; write its number, or none",
+        "(exception-T8): issue = '#66905': not an issue; write its number in quotes, or none",
     ),
     "unknown rule of a policy": (
         "id: spec-0, rule: drop-after",
@@ -308,14 +291,14 @@ WRONG: dict[str, tuple[str, str, str]] = {
         "months: two years",
         "policies[2] (spec-0): months = 'two years': not a number from 1 to 999; write one",
     ),
-    "another schema": ("schema: 1", "schema: 2", "top level: schema = '2': unknown; use one of 1"),
+    "another schema": ("schema: 1", "schema: 2", "top level: schema = 2: unknown; use one of 1"),
     "unknown block": ("policies:\n", "rules:\n", "top level: rules = "),
     "row that is no mapping": (
         '- {airflow: "3.1.4", reason: "yanked: the wrong release candidate was released by mistake"}',
         "- 3.1.4",
         "excluded[1] (?): (row) = '3.1.4': not a mapping; write the keys airflow, reason",
     ),
-    "not YAML": ("paths:\n", "paths: [\n", "compat-matrix.yaml: not YAML: "),
+    "not YAML": ("pins:\n", "pins: [\n", "compat-matrix.yaml: not YAML: "),
 }
 
 
@@ -357,7 +340,7 @@ def test_exit_codes_of_errors_are_unique() -> None:
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert matrix.main(arguments) == 0
+    assert main(arguments) == 0
     return capsys.readouterr().out
 
 
@@ -408,7 +391,7 @@ def test_the_command_checks_a_file(tmp_path: Path, capsys: pytest.CaptureFixture
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text(TEXT.replace("schema: 1", "schema: one"), encoding="utf-8")
 
-    assert matrix.main(["--check", str(wrong)]) == MatrixError.exit_code
+    assert main(["--check", str(wrong)]) == MatrixError.exit_code
     assert capsys.readouterr().err.startswith("compat-matrix.yaml: top level: schema = 'one'")
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from packaging.version import Version
 
+from trigger_compat import markdown
 from trigger_compat.errors import FindingsError
 from trigger_compat.suite import clause_order
 
@@ -154,19 +155,19 @@ def _named(drift: Drift, cells: Sequence[Cell]) -> dict[str, dict[str, Any]]:
 def as_markdown(drift: Drift) -> str:
     """Return a heading with the versions, the table of clauses, and that of the tests behind it."""
     lines = [f"Operator: `{drift.operator}`", ""]
-    lines += _markdown(
-        ["Airflow", "Date", "Python", "Provider versions"], [_run(run) for run in drift.reports]
-    )
+    headings = ["Airflow", "Date", "Python", "Provider versions"]
+    lines += [markdown.table(headings, [_run(run) for run in drift.reports])]
     lines += ["", "### By clause", ""]
     clauses = [
         [row[0], *(cell.text(words=False) for cell in cells)] for row, cells in drift.clauses().items()
     ]
-    lines += _markdown(["Clause", *drift.releases], clauses)
+    lines += [markdown.table(["Clause", *drift.releases], clauses)]
     lines += ["", "### What was observed", ""]
     tests = [
-        [row[0], row[1], *(_escaped(cell.text()) for cell in cells)] for row, cells in drift.tests().items()
+        [row[0], row[1], *(markdown.escaped(cell.text()) for cell in cells)]
+        for row, cells in drift.tests().items()
     ]
-    lines += _markdown(["Clause", "Test", *drift.releases], tests)
+    lines += [markdown.table(["Clause", "Test", *drift.releases], tests)]
     lines += ["", "`-` means that no test of the clause applies to the operator or to the release."]
     return "\n".join(lines)
 
@@ -176,24 +177,13 @@ def _run(report: Mapping[str, Any]) -> list[str]:
     return [report["airflow"], report["date"], report["python"], versions or "none installed"]
 
 
-def _markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(line)} |" for line in (headings, ["---"] * len(headings), *rows)]
-
-
-def _escaped(text: str) -> str:
-    """Keep a cell from ending early or turning into markup."""
-    return text.replace("|", "\\|").replace("<", "&lt;")
-
-
 def as_table(drift: Drift) -> str:
     """Return the tests that do not pass everywhere, and a count of clauses, for a terminal."""
     rows = [
         [row[0], row[1][:60], *(cell.text()[:WIDTH] for cell in cells)]
         for row, cells in drift.tests().items()
     ]
-    cells = [["", "", *drift.releases], *rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]
+    lines = [markdown.columns(["", "", *drift.releases], rows)]
     for index, release in enumerate(drift.releases):
         column = [row[index] for row in drift.clauses().values()]
         kept = sum(cell.applies and not cell.failed and not cell.declared for cell in column)

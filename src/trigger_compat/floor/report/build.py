@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 
-from trigger_compat.floor.evidence import Raise
 from trigger_compat.floor.report.counts import count
 from trigger_compat.floor.report.heatmap import HeatMap, from_matrix
 from trigger_compat.floor.report.model import Floor, FloorReport, PolicyStatus
@@ -29,7 +28,6 @@ def build(
     floors: Sequence[ReleaseTuple] = (),
     policies: Sequence[Policy] = (),
     heat_map: HeatMap | None = None,
-    measured: Callable[[Sequence[Minor]], tuple[Raise, ...]] | None = None,
 ) -> FloorReport:
     """Build the report on a scan.
 
@@ -37,7 +35,6 @@ def build(
     :param floors: the floors to report; default: every minor from the declared floor on.
     :param policies: more policies, besides those of the matrix.
     :param heat_map: default: where the default path of each release deviates from the contract.
-    :param measured: returns what only releases below each floor ran.
     """
     known = first_releases(matrix)
     declared = scan.source.floor
@@ -56,7 +53,6 @@ def build(
         policies=tuple(_status(policy, declared, today, known) for policy in chosen),
         known=known,
         heat_map=heat_map or from_matrix(matrix),
-        measured=measured(minors) if measured else (),
         texts={module.file: module.lines for module in scan.source.modules},
     )
 

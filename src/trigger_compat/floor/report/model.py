@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from trigger_compat.floor.evidence import Raise
 from trigger_compat.floor.report.heatmap import HeatMap
 from trigger_compat.floor.report.policy_dates import FirstRelease
 from trigger_compat.floor.scan.model import Kind, Removal, Undecided
@@ -94,7 +93,6 @@ class FloorReport:
     :param leftovers: those that could have been removed at the declared floor already.
     :param restated: places where the package refuses an Airflow below its floor.
     :param known: the first release of each minor in the matrix.
-    :param measured: what only releases below each floor ran of the source.
     :param texts: the lines of each file.
     """
 
@@ -108,7 +106,6 @@ class FloorReport:
     policies: tuple[PolicyStatus, ...]
     known: tuple[FirstRelease, ...]
     heat_map: HeatMap
-    measured: tuple[Raise, ...]
     texts: Mapping[str, Sequence[str]] = field(repr=False)
 
     @property

@@ -41,13 +41,6 @@ def render(report: FloorReport) -> str:
             for at, each in enumerate(report.policies)
         ],
         sections=_sections(report),
-        measured_columns=wording.MEASURED,
-        measured_note=wording.MEASURED_NOTE,
-        measured=[wording.measured_cells(raised) for raised in report.measured],
-        raises=[
-            (dotted(raised.minor), wording.measured_facts(raised), wording.work_list(raised))
-            for raised in wording.raising(report)
-        ],
     )
 
 

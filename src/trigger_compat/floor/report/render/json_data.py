@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict
 from typing import Any, Final
 
-from trigger_compat.floor.evidence import Raise
 from trigger_compat.floor.report.model import Floor, FloorReport
 from trigger_compat.floor.scan.model import Removal
 from trigger_compat.floor.scan.releases import dotted, floor_name
@@ -41,7 +40,6 @@ def plain(report: FloorReport) -> dict[str, Any]:
             }
             for status in report.policies
         ],
-        "measured": [_measured(raised) for raised in report.measured],
         "floors": [_floor(floor) for floor in report.floors],
         "findings": [_removal(report, removal) for removal in report.removals],
         "left_below_declared_floor": [_removal(report, removal) for removal in report.leftovers],
@@ -61,12 +59,6 @@ def _floor(floor: Floor) -> dict[str, Any]:
         "allowed_from": {policy: day.isoformat() if day else None for policy, day in floor.allowed.items()},
         "releases_left_behind": list(floor.left_behind),
     }
-
-
-def _measured(found: Raise) -> dict[str, Any]:
-    data = asdict(found)
-    data["steps"] = [{"file": step.file, "what": step.what, "by_hand": step.by_hand} for step in found.steps]
-    return {**data, "minor": dotted(found.minor), "lines": {kind.value: n for kind, n in found.lines.items()}}
 
 
 def _removal(report: FloorReport, removal: Removal) -> dict[str, Any]:

@@ -17,7 +17,6 @@ def render(report: FloorReport) -> str:
         _head(report),
         *_floors(report),
         *_policies(report),
-        *_measured(report),
         *_leftovers(report),
         *_places(report),
         *_undecided(report),
@@ -57,20 +56,6 @@ def _policies(report: FloorReport) -> Iterable[str]:
         for status in report.policies
     )
     yield f"On {report.today}: " + "; ".join(verdicts) + "."
-
-
-def _measured(report: FloorReport) -> Iterable[str]:
-    if not report.measured:
-        return
-    yield "## What the tests ran"
-    yield wording.MEASURED_NOTE
-    yield _table(wording.MEASURED, [wording.measured_cells(raised) for raised in report.measured])
-    for raised in wording.raising(report):
-        facts = "\n".join(f"- {name}: {what}" for name, what in wording.measured_facts(raised))
-        steps = "\n".join(
-            f"{number}. {step}" for number, step in enumerate(wording.work_list(raised), start=1)
-        )
-        yield f"### To raise the floor to {dotted(raised.minor)}\n\n{facts}\n\nWork list:\n\n{steps}"
 
 
 def _leftovers(report: FloorReport) -> Iterable[str]:

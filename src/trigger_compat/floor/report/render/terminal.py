@@ -39,16 +39,6 @@ def _lines(report: FloorReport) -> Iterator[str]:
     ]
     yield from columns([heads, *rows])
     yield ""
-    if report.measured:
-        yield wording.MEASURED_NOTE
-        yield from columns(
-            [wording.MEASURED, *(wording.measured_cells(raised) for raised in report.measured)]
-        )
-        for raised in wording.raising(report):
-            yield f"to raise the floor to {dotted(raised.minor)}:"
-            yield from (f"  {name}: {what}" for name, what in wording.measured_facts(raised))
-            yield f"  work list: {len(raised.steps)} steps, which --format markdown lists"
-        yield ""
     yield from _section(report, "left below the declared floor", report.leftovers)
     for floor in report.floors:
         yield from _section(report, f"removable at {floor.name}", report.removable_at(floor))

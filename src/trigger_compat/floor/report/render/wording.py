@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
-from trigger_compat.floor.evidence import Raise
 from trigger_compat.floor.report.counts import outermost
 from trigger_compat.floor.report.model import Floor, FloorReport
-from trigger_compat.floor.scan.model import Category, Kind, Removal
+from trigger_compat.floor.scan.model import Category, Removal
 from trigger_compat.floor.scan.releases import dotted
 
 COLUMNS: Final = ("floor", "lines", "changed", "branches", "files", "follows", "announced", "released")
@@ -69,62 +68,3 @@ def listed(removals: Sequence[Removal]) -> list[Removal]:
     announced = [removal for removal in removals if removal.category is Category.ANNOUNCED]
     proven = [removal for removal in removals if removal.category is not Category.ANNOUNCED]
     return [*outermost(proven), *outermost(announced)]
-
-
-MEASURED: Final = (
-    "floor",
-    "package lines",
-    "test lines",
-    "functions",
-    "files",
-    "tests",
-    "xfails",
-    "environments",
-    "minutes",
-)
-MEASURED_NOTE: Final = (
-    "What only releases below a floor ran of this project, by its own tests under coverage;"
-    " minutes are those of the releases that were measured. It is evidence, not proof: look before you"
-    " delete; the work list takes out only what is proven."
-)
-
-
-def measured_cells(found: Raise) -> tuple[str, ...]:
-    """Return one row of the table of what the tests ran."""
-    compared = (
-        found.lines[Kind.PACKAGE],
-        found.lines[Kind.TESTS],
-        len(found.functions),
-        len(found.files),
-        found.tests,
-        found.xfails,
-    )
-    # What was not measured may still need some of it: then these are the most that can go.
-    known = [f"{'<= ' if found.unmeasured else ''}{number}" if found.compared else "-" for number in compared]
-    return (dotted(found.minor), *known, str(len(found.environments)), str(found.minutes))
-
-
-def raising(report: FloorReport) -> list[Raise]:
-    """Return what is measured of the floors that ask for work, as the declared one does not."""
-    return [raised for raised in report.measured if raised.steps]
-
-
-def work_list(found: Raise) -> list[str]:
-    """Return the steps to raise the floor, in their order."""
-    return [f"{step.file}: {'(by hand) ' if step.by_hand else ''}{step.what}" for step in found.steps]
-
-
-def measured_facts(found: Raise) -> list[tuple[str, str]]:
-    """Return what else goes, in words; what a file holds that goes as a whole is said with it."""
-    functions = [function for function in found.functions if function.partition(":")[0] not in found.files]
-    lines = [f"{file}: {runs}" for file, runs in found.places.items() if file not in found.files]
-    facts = [
-        ("files that go", ", ".join(found.files)),
-        ("functions that go, in files that stay", ", ".join(functions)),
-        ("deviations that vanish", ", ".join(found.deviations)),
-        ("honoured everywhere then", ", ".join(found.capabilities)),
-        ("releases left behind", ", ".join(found.environments)),
-        ("lines that go, in files that stay", "; ".join(lines)),
-        ("not measured yet", ", ".join(found.unmeasured)),
-    ]
-    return [(name, what) for name, what in facts if what]
