@@ -10,17 +10,39 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from trigger_compat.accessor import (
+        ChildRun,
+        get_dagrun_state,
+        trigger_dag_run,
+        trigger_dag_runs,
+        wait_for_dag_runs,
+    )
     from trigger_compat.exceptions import DagIsPaused
     from trigger_compat.links import TriggerDagRunLink
     from trigger_compat.operator import TriggerDagRunOperator
 
 __version__ = "0.1.0"
-__all__ = ("DagIsPaused", "TriggerDagRunLink", "TriggerDagRunOperator", "__version__")
+__all__ = (
+    "ChildRun",
+    "DagIsPaused",
+    "TriggerDagRunLink",
+    "TriggerDagRunOperator",
+    "__version__",
+    "get_dagrun_state",
+    "trigger_dag_run",
+    "trigger_dag_runs",
+    "wait_for_dag_runs",
+)
 
 _HOMES: Final = {
+    "ChildRun": "trigger_compat.accessor",
     "DagIsPaused": "trigger_compat.exceptions",
     "TriggerDagRunLink": "trigger_compat.links",
     "TriggerDagRunOperator": "trigger_compat.operator",
+    "get_dagrun_state": "trigger_compat.accessor",
+    "trigger_dag_run": "trigger_compat.accessor",
+    "trigger_dag_runs": "trigger_compat.accessor",
+    "wait_for_dag_runs": "trigger_compat.accessor",
 }
 
 

@@ -109,6 +109,7 @@ class Parent:
 
     :param map_index: -1 if the task is not mapped.
     :param loop_index: the iteration of the loop that the task is in, from 0; None outside (Airflow 3.4+).
+    :param key: tells durable calls of one task apart (clause A3); None for an operator, which makes one.
     :param region_id: what 3.4+ calls the execution of a loop or of a mapped task. A clear that makes
         Airflow run
         iterations anew gives them another one, though run id, task id and indexes are the same; None
@@ -128,6 +129,7 @@ class Parent:
     task_id: str
     map_index: int = -1
     loop_index: int | None = None
+    key: str | None = None
     region_id: str | None = None
     run_started: datetime | None = None
     run_number: int | None = None
@@ -149,7 +151,13 @@ class Parent:
             self.loop_index,
             self.region_id,
             self.epoch,
+            *([] if self.key is None else [self.key]),
         ]
+
+    @property
+    def task_identity(self) -> list[Any]:
+        """The identity of the task instance, whatever its keys."""
+        return replace(self, key=None).identity
 
     @property
     def earlier_tries(self) -> int:
@@ -278,6 +286,8 @@ def durable_run_id(parent: Parent, dag_id: str, generation: int) -> str:
         where += f".{parent.map_index}"
     if parent.loop_index is not None:
         where += f".loop{parent.loop_index}"
+    if parent.key is not None:
+        where += f".{parent.key[:20]}"
     readable = re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9_.-]", "-", where)).strip(".")
     digest = _digest([*parent.identity, dag_id, generation])
     return f"durable__{readable}__e{parent.epoch}g{generation}__{digest}"

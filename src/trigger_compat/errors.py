@@ -23,6 +23,12 @@ class InvalidRequestType(InvalidRequest, TypeError):
     exit_code = 3
 
 
+class OutsideTask(TriggerCompatError, RuntimeError):
+    """A function of the accessor was called where no task is running (clause A5)."""
+
+    exit_code = 12
+
+
 class MatrixError(TriggerCompatError):
     """``compat-matrix.yaml`` is wrong; one line: row, key, value, remedy."""
 

@@ -51,6 +51,11 @@ POLL_FAILED: Final = (
 TRIGGER_POLL_FAILED: Final = (
     "Cannot read the state of dag run {run_id} of {dag_id} ({error}); the triggerer polls on"
 )
+WAITING_FOR_MANY: Final = "Waiting for {runs} dag runs: {started} triggered, {ended} ended"
+MANY_ENDED: Final = "All {runs} dag runs have ended: {states}"
+MANY_POLLS_FAILED: Final = (
+    "Cannot read the states of the dag runs ({error}); polling on for up to {patience:.0f} s"
+)
 NO_RECORD: Final = "Cannot {action} the durable record ({error}); a retry finds the child by its run id"
 NOT_SUPPORTED: Final = "{argument} needs Airflow {supported_on}, found {found}; triggering the run without it"
 DATE_MADE_UP: Final = (

@@ -78,6 +78,7 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
     ui_color = "#ffefeb"
     operator_extra_links: Collection[BaseOperatorLink] = [TriggerDagRunLink()]
     external_id_key = "trigger_compat_child"
+    durable_key: str | None = None  # of the calls of a function; an operator makes one trigger
 
     trigger_dag_id: str
     trigger_run_id: str | None

@@ -279,6 +279,17 @@ def seconds(field: str, value: object) -> float:
     return value  # type: ignore[return-value]
 
 
+def key(field: str, value: object) -> str | None:
+    """Return what tells the durable calls of one task apart (clause A3)."""
+    if value is None or (isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH and value.isprintable()):
+        return value
+    msg = (
+        f"{field}: {shown(value)} is not a key; use a text of 1 to {MAX_ID_LENGTH} printable characters"
+        " that is the same on every try"
+    )
+    raise InvalidRequest(msg)
+
+
 def note(field: str, value: object) -> str | None:
     """Return the note of the child run; Airflow stores at most 1,000 characters."""
     if value is None or (isinstance(value, str) and len(value) <= MAX_NOTE_LENGTH):

@@ -87,6 +87,7 @@ RULES: Final = (
     Rule("copy", Tier.NEWEST, COMMANDS, r"^cp ", "docs/examples.md"),
     Rule("provider", Tier.PAGES, "python", r"^# noxfile\.py\n", CI),
     Rule("example", Tier.PAGES, "python", r"", "docs/examples.md"),
+    Rule("example", Tier.PAGES, "python", r"", "docs/task-functions.md"),
     Rule("dag", Tier.ROW, "python", r"\bTriggerDagRunOperator\("),
     Rule("provider", Tier.PAGES, "toml", r"^# tox\.toml\n", CI),
     Rule("provider", Tier.PAGES, "yaml", r"^# \.github/workflows/\w+\.yml\n", CI),

@@ -54,7 +54,10 @@ def run_all(airflow: Airflow, jobs: Sequence[Job]) -> dict[str, Ran]:
     known: set[tuple[str, str]] = set()
     for job in jobs:
         os.write(go, b".")
-        waits = "wait_for_completion=True" in job.file.read_text(encoding="utf-8")
+        text = job.file.read_text(encoding="utf-8")
+        waits = any(
+            word in text for word in ("wait_for_completion=True", "wait_for_dag_runs", "trigger_dag_runs")
+        )
         process.until(partial(_has_ended, airflow, process, job, waits=waits), job.name)
         ran[job.name] = _ran(airflow, job, known)
         known |= {(run.dag_id, run.run_id) for run in airflow.children()}

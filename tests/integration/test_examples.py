@@ -24,6 +24,8 @@ WANTED: Final[Mapping[str, tuple[dict[str, list[str]], list[str]]]] = {
     "waiting": ({"trigger": ["success"]}, ["success"]),
     "durable": ({"trigger": ["success"]}, ["success"]),
     "deferrable": ({"trigger": ["success"]}, ["success"]),
+    "function": ({"load": ["success"]}, ["success"] * 3),
+    "fan_out": ({"load": ["success"]}, ["success"] * 4),
     "mapped": ({"confs": ["success"], "trigger": ["success"] * 3}, ["success"] * 3),
     "failure": ({"tolerant": ["success"], "strict": ["failed"], "clean_up": ["success"]}, ["failed"] * 2),
 }

@@ -6,7 +6,7 @@ does it is said there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -59,6 +59,13 @@ class Path(Protocol):
         """Return the state of the child, None if there is no such run. Works in the triggerer too.
 
         :raises TransientError: the state could not be read for a reason that can pass (W7).
+        """
+
+    @staticmethod
+    def count(dag_id: str, run_ids: Sequence[str], states: Sequence[str], context: Context) -> int:
+        """Return how many of these runs of a dag are in one of the states.
+
+        :raises TransientError: as for :meth:`get_state`.
         """
 
     @staticmethod

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -113,17 +114,36 @@ def get_state(request: TriggerRequest, context: Context) -> str | None:
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
     ti = task_instance(context) or RuntimeTaskInstance
-    try:
-        state = ti.get_dagrun_state(request.dag_id, request.run_id)
-    except Exception as error:
-        failure = api_failure(error)
-        if failure and failure.status == HTTPStatus.NOT_FOUND:
-            return None
-        if failure and failure.is_transient:
-            raise TransientError(failure.text) from error
-        raise
+    with _transient_errors():
+        try:
+            state = ti.get_dagrun_state(request.dag_id, request.run_id)
+        except Exception as error:
+            if (failure := api_failure(error)) and failure.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
     # An enum in spite of its annotation, and not that of airflow.utils.state.
     return str(getattr(state, "value", state))
+
+
+def count(dag_id: str, run_ids: Sequence[str], states: Sequence[str], context: Context) -> int:
+    """Ask the API server, which counts runs since 3.0."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    ti = task_instance(context) or RuntimeTaskInstance
+    with _transient_errors():
+        counted: int = ti.get_dr_count(dag_id=dag_id, run_ids=list(run_ids), states=list(states))
+    return counted
+
+
+@contextmanager
+def _transient_errors() -> Iterator[None]:
+    """Raise TransientError for a failure that can pass."""
+    try:
+        yield
+    except Exception as error:
+        if (failure := api_failure(error)) and failure.is_transient:
+            raise TransientError(failure.text) from error
+        raise
 
 
 def state_from_event(request: TriggerRequest, event: Mapping[str, Any]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from airflow.models.serialized_dag import SerializedDagModel
 from airflow.models.taskinstance import TaskInstance, clear_task_instances
 from airflow.utils import timezone
 from airflow.utils.session import create_session
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
 from trigger_compat import events, values
@@ -22,7 +23,7 @@ from trigger_compat.links import RUN_ID_XCOM
 from trigger_compat.paths import TransientError, task_instance
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from trigger_compat.contract import TriggerRequest
     from trigger_compat.paths import Caller, Context
@@ -124,12 +125,26 @@ def find_existing(request: TriggerRequest, context: Context) -> str | None:
 
 def get_state(request: TriggerRequest, context: Context) -> str | None:
     """Read the state of the run."""
+    with _transient_errors(), create_session() as session:
+        state = session.scalar(_state_of(request))
+    return None if state is None else str(getattr(state, "value", state))
+
+
+def count(dag_id: str, run_ids: Sequence[str], states: Sequence[str], context: Context) -> int:
+    """Count in the database."""
+    named = (DagRun.dag_id == dag_id, DagRun.run_id.in_(run_ids), DagRun.state.in_(states))
+    with _transient_errors(), create_session() as session:
+        counted: int = session.scalar(select(func.count()).select_from(DagRun).where(*named))
+    return counted
+
+
+@contextmanager
+def _transient_errors() -> Iterator[None]:
+    """Raise TransientError where the database is away."""
     try:
-        with create_session() as session:
-            state = session.scalar(_state_of(request))
+        yield
     except (OperationalError, InterfaceError) as error:
         raise TransientError(str(error.orig)) from error
-    return None if state is None else str(getattr(state, "value", state))
 
 
 def _state_of(request: TriggerRequest) -> Any:

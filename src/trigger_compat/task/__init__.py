@@ -27,6 +27,7 @@ class Operator(Caller, Protocol):
     durable: bool
     openlineage_inject_parent_info: bool
     external_id_key: str
+    durable_key: str | None
     trigger_run_id: str | None
     generated_run_id: str | None
     unrendered: Mapping[str, Any]

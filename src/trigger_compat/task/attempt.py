@@ -32,6 +32,7 @@ Child = tuple[TriggerRequest, str | None]
 class Attempt:
     """One try of the task, with the work that the methods of the operator hand on to it.
 
+    :param publishes: whether the child's run id and link become XComs of the task.
     :param found: the child of an earlier try, if the record has led to one.
     :param child: the child of this try.
     """
@@ -41,6 +42,7 @@ class Attempt:
     request: TriggerRequest
     path: Path
     log: events.TaskLog
+    publishes: bool = True
     found: Child | None = None
     child: Child | None = None
 
@@ -236,14 +238,16 @@ class Attempt:
             raise AirflowSkipException(msg)
         found = replace(child, run_id=existing)
         self.operator.triggered_run_id = existing
-        self.path.publish(self.operator, found, self.context)
+        if self.publishes:
+            self.path.publish(self.operator, found, self.context)
         raise AirflowSkipException(f"Dag run {existing} of {child.dag_id} already exists")
 
     def _settle(self, child: TriggerRequest, state: str | None) -> Child:
         """Keep the child of this try and publish it: on 3.x a new try has lost the XComs of the last."""
         _name(self.operator, child)
         self.operator.triggered_run_id = child.run_id
-        self.path.publish(self.operator, child, self.context)
+        if self.publishes:
+            self.path.publish(self.operator, child, self.context)
         self.child = child, state
         return self.child
 

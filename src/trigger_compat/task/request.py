@@ -73,6 +73,7 @@ def _parent(operator: Operator, ti: Any, context: Context) -> Parent:
         task_id=ti.task_id,
         map_index=ti.map_index if isinstance(ti.map_index, int) else -1,
         loop_index=getattr(loop, "index", None),
+        key=operator.durable_key,
         region_id=str(region_id) if getattr(region_id, "int", 0) else None,
         run_started=localize(started) if started and started.tzinfo is None else started,
         # dag.test() of 2.11 gives every test of one logical date the same run id and start.

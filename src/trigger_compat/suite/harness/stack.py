@@ -549,6 +549,10 @@ class Try:
         self.until(lambda: key in database.xcoms(self.airflow.backend, **self._which), f"XCom {key!r}")
         return database.xcoms(self.airflow.backend, **self._which)[key]
 
+    def requests(self) -> list[str]:
+        """The calls to the API that have been made so far."""
+        return self._files.requests.read_text().splitlines()
+
     def looked(self) -> None:
         """Wait until the parent has looked at its child: a call to the API; on Airflow 2, a log line."""
         self.until(lambda: self._has_looked() or "Waiting for" in self._log(), "a look at the child")

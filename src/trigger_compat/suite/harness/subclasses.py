@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 try:
@@ -38,6 +39,26 @@ def setting(operator: Any) -> Any:
             return super().execute(context)
 
     return Setting
+
+
+def calling(_: Any) -> Any:
+    """A task that calls the functions of this package, and returns what comes of it (clauses A1-A5)."""
+
+    class Calling(BaseOperator):  # type: ignore[misc, unused-ignore]
+        def __init__(self, *, code: str, trigger_dag_id: str, poke_interval: float, **arguments: Any) -> None:
+            super().__init__(**arguments)
+            self.code = code
+
+        def execute(self, context: Any) -> Any:
+            import trigger_compat
+
+            return json.loads(json.dumps(eval(self.code, {"context": context, **_functions(trigger_compat)})))
+
+    return Calling
+
+
+def _functions(module: Any) -> dict[str, Any]:
+    return {name: getattr(module, name) for name in module.__all__ if name.islower()}
 
 
 def inside(operator: Any) -> Any:
