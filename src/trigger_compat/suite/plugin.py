@@ -17,6 +17,9 @@ defers: the parent defers, which has a default path of its own
 own: about what only trigger_compat's operator has; not applicable to any other
 """
 
+NOT_WARM: pytest.StashKey[str] = pytest.StashKey()
+"""Why the Airflow of the session was not warmed up, if it was not."""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(
@@ -37,3 +40,10 @@ def pytest_load_initial_conftests(
 def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS.splitlines():
         config.addinivalue_line("markers", marker)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if reason := config.stash.get(NOT_WARM, ""):
+        terminalreporter.write_line(
+            f"{PACKAGE}: warming up failed, so the tests were slower, and no different: {reason}", yellow=True
+        )
