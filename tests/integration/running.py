@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -40,7 +40,7 @@ class Ran:
 
 
 def run_all(airflow: Airflow, jobs: Sequence[Job]) -> dict[str, Ran]:
-    """Run stored dags to their ends, in one process: Airflow 3 builds its API for seconds in each.
+    """Run stored dags to their ends, in one process.
 
     A child that somebody waits for ends at once, as its conf's ``fail`` says.
 
@@ -58,7 +58,8 @@ def run_all(airflow: Airflow, jobs: Sequence[Job]) -> dict[str, Ran]:
         waits = any(
             word in text for word in ("wait_for_completion=True", "wait_for_dag_runs", "trigger_dag_runs")
         )
-        process.until(partial(_has_ended, airflow, process, job, waits=waits), job.name)
+        with airflow.when_changed(partial(_end_children, airflow, job)) as end_children:
+            process.until(partial(_has_ended, process, job, end_children if waits else None), job.name)
         ran[job.name] = _ran(airflow, job, known)
         known |= {(run.dag_id, run.run_id) for run in airflow.children()}
     process.kill()
@@ -70,6 +71,7 @@ def run_all(airflow: Airflow, jobs: Sequence[Job]) -> dict[str, Ran]:
 def _run(airflow: Airflow, jobs: Sequence[Job], turn: int, report: Report) -> None:
     """Run in the forked process."""
     backend: Any = airflow.backend
+    backend.share_api()
     for job in jobs:
         os.read(turn, 1)
         dag = backend._parse(job.file).dags[job.dag_id]
@@ -86,13 +88,18 @@ def _hurry(task: Any) -> None:
         task.poke_interval = LOOKS
 
 
-def _has_ended(airflow: Airflow, process: Forked, job: Job, *, waits: bool) -> bool:
+def _has_ended(process: Forked, job: Job, end_children: Callable[[], None] | None) -> bool:
     if {"ended": job.name} in process.reports:
         return True
-    for child in airflow.active() if waits else ():
+    if end_children:
+        end_children()
+    return False
+
+
+def _end_children(airflow: Airflow, job: Job) -> None:
+    for child in airflow.active():
         if child.dag_id != job.dag_id:
             airflow.set_state(child, "failed" if child.conf.get("fail") else "success")
-    return False
 
 
 def _ran(airflow: Airflow, job: Job, known: set[tuple[str, str]]) -> Ran:

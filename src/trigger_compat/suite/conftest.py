@@ -14,6 +14,7 @@ import pytest
 from trigger_compat import dispatch
 from trigger_compat.suite import OPERATOR, deviations, findings
 from trigger_compat.suite.harness import Airflow, Mailbox, configure, operator_path
+from trigger_compat.suite.plugin import NOT_WARM
 
 HOME = Path(tempfile.mkdtemp(prefix="trigger-compat-"))
 HERE = Path(__file__).parent
@@ -72,7 +73,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def stack(pytestconfig: pytest.Config) -> Airflow:
     cache = getattr(pytestconfig, "cache", None)  # switched off by -p no:cacheprovider
     folder = cache.mkdir("trigger-compat") if cache else HOME / "cache"
-    return Airflow.of_session(HOME, folder, operator_path(pytestconfig))
+    airflow = Airflow.of_session(HOME, folder, operator_path(pytestconfig))
+    if airflow.not_warm:
+        pytestconfig.stash[NOT_WARM] = airflow.not_warm
+    return airflow
 
 
 @pytest.fixture

@@ -7,10 +7,7 @@ options of a conftest that ``--pyargs`` names.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pytest
+import pytest
 
 UPSTREAM_HELP = "or `upstream`: that of the standard provider if it is installed, else that of Airflow 2"
 
@@ -19,6 +16,9 @@ clause(id, aspect=None): the clause under test; a deviation '<path>-<id>[-<aspec
 defers: the parent defers, which has a default path of its own
 own: about what only trigger_compat's operator has; not applicable to any other
 """
+
+NOT_WARM: pytest.StashKey[str] = pytest.StashKey()
+"""Why the Airflow of the session was not warmed up, if it was not."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,3 +34,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS.splitlines():
         config.addinivalue_line("markers", marker)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if reason := config.stash.get(NOT_WARM, ""):
+        terminalreporter.write_line(
+            f"trigger_compat: warming up failed, so the tests were slower, and no different: {reason}",
+            yellow=True,
+        )

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,9 @@ class Airflow2:
             session=session,
         )
 
+    def warm_up(self, requests: Iterable[str]) -> None:
+        """There is no API whose first answers take longer."""
+
     def before_fork(self) -> None:
         from airflow import settings
 
@@ -75,7 +78,10 @@ class Airflow2:
 
         report({"event": pack(asyncio.run(first_event()))})
 
-    def run_dag(self, dag_file: Path, files: Files, date: datetime | None) -> None:
+    def share_api(self) -> None:
+        """There is none."""
+
+    def run_dag(self, dag_file: Path, files: Files, date: datetime | None, *, own_api: bool) -> None:
         _log_to(files.log)
         self._parse(dag_file).dags["parent"].test(**({"execution_date": date} if date else {}))
 

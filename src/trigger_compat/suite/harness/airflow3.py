@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import functools
 import importlib
 import importlib.util
@@ -16,7 +17,9 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Mapping
+import time
+import urllib.parse
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,6 +37,11 @@ USED_BY_EVERY_TRY = (
     "jinja2.ext",
 )
 """Modules that are imported before a fork rather than after each one; not every release has them all."""
+
+SECONDS_BETWEEN_LOOKS = 0.1
+"""How often a supervisor looks whether its task has ended."""
+SECONDS_BETWEEN_HEARTBEATS = 1.0
+"""How often it sends a heartbeat; a worker's own default is 5."""
 
 
 class Airflow3:
@@ -90,6 +98,8 @@ class Airflow3:
         from airflow.api_fastapi.execution_api.app import InProcessExecutionAPI
 
         api = InProcessExecutionAPI()
+        self._overrides_as_built = dict(api.app.dependency_overrides)
+        self._state_as_built = dict(api.app.state._state)
         if not hasattr(api.app.state, "dag_bag"):  # 3.0, where starting any task would be a server error
             from airflow.models.dagbag import DagBag
 
@@ -100,8 +110,53 @@ class Airflow3:
             allowed = api.app.dependency_overrides[deps.JWTBearerDep.dependency]
             for check in ti_id_router.dependencies:
                 api.app.dependency_overrides[check.dependency] = allowed
-        asyncio.run(_get(api.app, "/health"))
+        asyncio.run(call_app(api.app, "GET", "/health"))
         return api
+
+    def share_api(self) -> None:
+        """Let every ``dag.test()`` of this process use the API that is built already.
+
+        To be called in a fork: it undoes what ``_api`` has added for the tries of workers, because that would
+        hide what ``dag.test()`` of 3.0 cannot do.
+        """
+        from airflow.sdk.execution_time import supervisor as supervising
+
+        app = self._api.app
+        app.dependency_overrides = dict(self._overrides_as_built)
+        _set_state(app, self._state_as_built)
+        if hasattr(supervising, "in_process_api_server"):  # from 3.0.2
+            supervising.in_process_api_server = lambda: self._api
+
+    def warm_up(self, requests: Iterable[str]) -> None:
+        """Answer the requests of a try once more, here; whether they succeed does not matter.
+
+        The first of each kind compiles statements, validators and routes, which every fork then inherits.
+        """
+        import structlog
+        import svcs
+        from airflow.api_fastapi.auth.tokens import JWTValidator
+
+        async def answer() -> None:
+            async with app.router.lifespan_context(app):
+                registry = app.state.svcs_registry
+                validator = await svcs.Container(registry).aget(JWTValidator)
+                for line in requests:
+                    method, _, rest = line.partition(" ")
+                    await call_app(app, method, *json.loads(rest.partition("\t")[2]))
+            if validator is None:  # from 3.3 on: a stub, which the end of the app has forgotten
+                registry.register_value(JWTValidator, None)
+
+        app = self._api.app
+        state, logging = dict(app.state._state), structlog.get_config()
+        # It keeps the dags that it reads, so the one of the tries is not for this.
+        app.state.dag_bag = copy.deepcopy(app.state.dag_bag)
+        # A logger that is cached would log in every fork as it does here.
+        structlog.configure(**{**logging, "cache_logger_on_first_use": False})
+        try:
+            asyncio.run(answer())
+        finally:
+            _set_state(app, state)
+            structlog.configure(**logging)
 
     def before_fork(self) -> None:
         from airflow import settings
@@ -133,8 +188,8 @@ class Airflow3:
             from airflow.executors.workloads.task import TaskInstanceDTO
         except ImportError:  # before 3.2
             from airflow.executors.workloads import TaskInstance as TaskInstanceDTO
-        # It may notice the end of its task only at the next heartbeat, and the option takes whole seconds.
-        supervising.MIN_HEARTBEAT_INTERVAL = 0.1
+        # A supervisor looks for the end of its task as often, and the option takes whole seconds.
+        supervising.MIN_HEARTBEAT_INTERVAL = SECONDS_BETWEEN_LOOKS
         # By default the API's own log is drawn for a terminal; one traceback in colour takes seconds.
         plain = [structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
         structlog.configure(processors=plain)
@@ -146,7 +201,7 @@ class Airflow3:
                 structlog.PrintLogger(log),
                 processors=[structlog.processors.KeyValueRenderer(key_order=["event"])],
             )
-            supervisor = supervising.ActivitySubprocess.start(
+            supervisor = _supervisor_class().start(
                 what=what,
                 dag_rel_path="parent.py",
                 bundle_info=BundleInfo(name="dags-folder", version=None),
@@ -167,7 +222,9 @@ class Airflow3:
 
         report({"event": pack(asyncio.run(first_event()))})
 
-    def run_dag(self, dag_file: Path, files: Files, date: datetime | None) -> None:
+    def run_dag(self, dag_file: Path, files: Files, date: datetime | None, *, own_api: bool) -> None:
+        if not own_api:
+            self.share_api()
         dag = self._parse(dag_file).dags["parent"]
         if not hasattr(dag, "test"):  # before 3.0.2 that of the SDK has none: `airflow dags test` does this
             from airflow.models.dag import DAG
@@ -224,8 +281,25 @@ class Airflow3:
         return type(xcom).deserialize_value(xcom)
 
 
+@functools.cache
+def _supervisor_class() -> Any:
+    from airflow.sdk.execution_time import supervisor as supervising
+
+    class Supervisor(supervising.ActivitySubprocess):  # type: ignore[misc, unused-ignore]
+        """Airflow's own, with fewer heartbeats than looks for the end of the task: each costs an API call."""
+
+        def _send_heartbeat_if_needed(self) -> None:
+            if time.monotonic() - self._last_heartbeat_attempt >= SECONDS_BETWEEN_HEARTBEATS:
+                super()._send_heartbeat_if_needed()
+
+    return Supervisor
+
+
 class Transport:
-    """Writes down each call to the execution API before it is made, and interferes as the test wants."""
+    """Writes down each call to the execution API before it is made, and interferes as the test wants.
+
+    One call a line: ``METHOD path``, a tab, and what else is needed to make it again.
+    """
 
     def __init__(self, transport: Any, requests: Path, after_trigger: AfterTrigger) -> None:
         self.transport = transport
@@ -236,7 +310,7 @@ class Transport:
     def handle_request(self, request: Any) -> Any:
         call = f"{request.method} {request.url.path}"
         with self.requests.open("a") as requests:
-            requests.write(call + "\n")
+            requests.write(f"{call}\t{json.dumps(_arguments(request))}\n")
         response = self.transport.handle_request(request)
         if call.startswith("POST /dag-runs/") and not call.endswith("/clear"):
             if self.after_trigger == "freeze":
@@ -278,11 +352,33 @@ class TriggererComms:
         return await asyncio.to_thread(self.send, msg)
 
 
-async def _get(app: Any, path: str) -> None:
-    """One request to an ASGI application, without a server, a thread or a look at the answer."""
+def _arguments(request: Any) -> tuple[str, list[tuple[str, str]], str]:
+    """What ``call_app`` needs, beside the method, to make a request of the HTTP client's again."""
+    headers = [(name.decode().lower(), value.decode()) for name, value in request.headers.raw]
+    return request.url.raw_path.decode(), headers, request.read().decode()
+
+
+def _set_state(app: Any, state: Mapping[str, Any]) -> None:
+    app.state._state.clear()
+    app.state._state.update(state)
+
+
+async def call_app(
+    app: Any,
+    method: str,
+    target: str,
+    headers: Iterable[tuple[str, str]] = (("host", "in-process.invalid."),),
+    body: str = "",
+) -> None:
+    """One request to an ASGI application, without a server, a thread that stays, or a look at the answer."""
+    path, _, query = target.partition("?")
+    to_come = [{"type": "http.request", "body": body.encode(), "more_body": False}]
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        if to_come:
+            return to_come.pop()
+        await asyncio.Event().wait()  # the client stays until it has its answer, and then nobody waits here
+        raise AssertionError
 
     async def send(message: dict[str, Any]) -> None:
         pass
@@ -291,13 +387,13 @@ async def _get(app: Any, path: str) -> None:
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
-        "method": "GET",
+        "method": method,
         "scheme": "http",
-        "path": path,
+        "path": urllib.parse.unquote(path),
         "raw_path": path.encode(),
-        "query_string": b"",
+        "query_string": query.encode(),
         "root_path": "",
-        "headers": [(b"host", b"in-process.invalid.")],
+        "headers": [(name.encode(), value.encode()) for name, value in headers],
         "server": ("in-process.invalid.", 80),
     }
     await app(scope, receive, send)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ class Files:
 
     log: Path
     requests: Path
+    """One call to the execution API a line: ``METHOD path``, a tab, and the rest of it as JSON."""
 
 
 class Backend(Protocol):
@@ -42,6 +43,9 @@ class Backend(Protocol):
     def before_fork(self) -> None:
         """Do once what every try would otherwise repeat."""
 
+    def warm_up(self, requests: Iterable[str]) -> None:
+        """Do with the requests of a try what every try would otherwise be the first to do."""
+
     def run_task(
         self, task_instance: Any, files: Files, report: Report, *, after_trigger: AfterTrigger
     ) -> None:
@@ -53,8 +57,14 @@ class Backend(Protocol):
     def run_trigger(self, trigger: Any, report: Report) -> None:
         """Run the trigger until it fires; report the ``event`` payload."""
 
-    def run_dag(self, dag_file: Path, files: Files, date: datetime | None) -> None:
-        """``dag.test()`` of the parent, for this logical date or for now."""
+    def share_api(self) -> None:
+        """Let every ``dag.test()`` of this process use the execution API that has been built before it."""
+
+    def run_dag(self, dag_file: Path, files: Files, date: datetime | None, *, own_api: bool) -> None:
+        """``dag.test()`` of the parent, for this logical date or for now.
+
+        :param own_api: let it build an execution API of its own, for seconds, as it does for a user
+        """
 
     def honours(self, feature: str) -> bool:
         """Whether this Airflow has ``store``, ``dag.test``, ``loop``, ``no logical date``, or honours it."""

@@ -128,6 +128,8 @@ class Forked:
         if not select.select([self._reader], [], [], seconds)[0]:
             return False
         data = os.read(self._reader, 65536)
+        if not data:
+            time.sleep(0.002)  # the process is about to end, and until then select() would not wait
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         self.reports += [json.loads(line) for line in lines]
         return bool(data)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import hashlib
 import importlib
 import importlib.metadata
@@ -121,6 +122,10 @@ class Airflow:
         self._forks: list[Forked] = []
         self._template = self._build_template(cache)
         self.backend.before_fork()
+        self.not_warm = self.warm_up()
+        # What is there by now stays: no fork has to look through it, which would copy it.
+        gc.collect()
+        gc.freeze()
 
     def _build_template(self, cache: Path) -> Path:
         """A database with schema and child dags, built once per release; two runs may do so at once."""
@@ -137,6 +142,35 @@ class Airflow:
                 database.copy(self.home / "airflow.db", Path(file.name))
             Path(file.name).replace(template)
         return template
+
+    def warm_up(self) -> str | None:
+        """Do once what every fork would do again; return why that has failed, if it has.
+
+        Without it the tests take longer, and are no different.
+        """
+        try:
+            self._warm_up()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not matter
+            return f"{type(error).__name__}: {str(error).partition(os.linesep)[0]}"
+        finally:
+            self.reset()
+            self.backend.before_fork()
+        return None
+
+    def _warm_up(self) -> None:
+        """Run a try, and give its requests to the backend, with a database in which they will do.
+
+        The operator is this package's own: that under test may be one that does not work.
+        """
+        self.reset()
+        running = self.parent(operator=OPERATOR, wait_for_completion=True).start()
+        before = self.home / "before-warm-up.db"
+        database.copy(self.home / "airflow.db", before)
+        outcome = running.finish_with(finish("success"))
+        if outcome.state != "success":
+            raise HarnessError(f"the try that warms up is {outcome.state}")
+        database.copy(before, self.home / "airflow.db")
+        self.backend.warm_up(running.requests())
 
     def reset(self) -> None:
         """Kill what the last test left and give the next one a fresh database."""
@@ -158,6 +192,7 @@ class Airflow:
         sibling: bool = False,
         rows: int = 0,
         started: datetime | None = None,
+        operator: str | None = None,
         **arguments: Any,
     ) -> Parent:
         """Store a dag with one parent task, and a run of it, in the database.
@@ -168,17 +203,19 @@ class Airflow:
         :param sibling: another task beside the parent
         :param rows: of a mapped task above the parent, which is given its output as ``conf["rows"]``
         :param started: when the run of the parent began
+        :param operator: its ``module:Class``, where it is not the operator under test
         :param expand: arguments to map the parent over
         :param native: ``render_template_as_native_obj`` of the dag
         :param conf_of_parent: conf of the parent's own dag run
         :param arguments: of the operator; by default it triggers ``child`` and polls often
         """
-        self._applies({**arguments, **(expand or {}), **(default_args or {})})
+        if operator is None:
+            self._applies({**arguments, **(expand or {}), **(default_args or {})})
         arguments = {"trigger_dag_id": "child", "poke_interval": 0.2, "retries": retries, **arguments}
         for mapped in expand or ():
             arguments.pop(mapped, None)
         case = {
-            "OPERATOR": self.operator,
+            "OPERATOR": operator or self.operator,
             "SUBCLASS": subclass,
             "KWARGS": arguments,
             "EXPAND": expand,
@@ -233,10 +270,16 @@ class Airflow:
         database.dag_run(session, run.dag_id, run.run_id).state = run.state
 
     def test_dag(
-        self, during: Callable[[Try], None] | None = None, *, date: datetime | None = None, **arguments: Any
+        self,
+        during: Callable[[Try], None] | None = None,
+        *,
+        own_api: bool = False,
+        date: datetime | None = None,
+        **arguments: Any,
     ) -> Outcome:
         """``dag.test()`` of a parent with these arguments.
 
+        :param own_api: let it build an execution API of its own, as it does for a user; it takes seconds
         :param date: the logical date of the test; runs of earlier tests are kept, and none is if it is left
             out
         """
@@ -244,9 +287,11 @@ class Airflow:
         with database.open_session() as session:
             session.delete(database.dag_run(session, "parent", RUN_ID))
         files = self.files()
-        return Try(
-            parent, lambda _: self.backend.run_dag(DAGS / "parent.py", files, date), files
-        ).finish_with(during)
+
+        def run(report: Report) -> None:
+            self.backend.run_dag(DAGS / "parent.py", files, date, own_api=own_api)
+
+        return Try(parent, run, files).finish_with(during)
 
     def files(self) -> Files:
         self._tries += 1
@@ -262,18 +307,39 @@ class Airflow:
         self._forks.append(Forked(target))
         return self._forks[-1]
 
-    def children(self) -> tuple[ChildRun, ...]:
-        """All dag runs but the parent's, oldest first."""
+    def children(self, states: Sequence[str] = ()) -> tuple[ChildRun, ...]:
+        """All dag runs but the parent's, or those in one of these states, oldest first."""
         from airflow.models.dagrun import DagRun
         from sqlalchemy import select
+        from sqlalchemy.orm import joinedload
 
+        query = select(DagRun).where(DagRun.dag_id != "parent").order_by(DagRun.id)
+        if states:
+            query = query.where(DagRun.state.in_(states))
         with database.open_session() as session:
-            found = session.scalars(select(DagRun).where(DagRun.dag_id != "parent").order_by(DagRun.id))
+            found = session.scalars(query.options(joinedload(DagRun.dag_run_note)))
             return tuple(self._child(run) for run in found)
+
+    @contextlib.contextmanager
+    def when_changed(self, look: Callable[[], Any]) -> Iterator[Callable[[], Any]]:
+        """Give a look at the database that is only taken if anybody has written to it since the last one.
+
+        It returns what it saw last. Do not start a try meanwhile: see ``database.Watch``.
+        """
+        with contextlib.closing(database.Watch(self.home / "airflow.db")) as watch:
+            seen = None
+
+            def look_again() -> Any:
+                nonlocal seen
+                if watch.changed():
+                    seen = look()
+                return seen
+
+            yield look_again
 
     def active(self) -> tuple[ChildRun, ...]:
         """The child runs that are queued or running."""
-        return tuple(run for run in self.children() if run.state in ACTIVE)
+        return self.children(ACTIVE)
 
     def _child(self, run: Any) -> ChildRun:
         return ChildRun(
@@ -538,7 +604,7 @@ class Try:
 
     def child(self) -> ChildRun:
         """Wait until a child run is active that was not when the try started, and return it."""
-        child: ChildRun = self.until(
+        child: ChildRun = self.until_seen(
             lambda: next((run for run in self.airflow.active() if run.run_id not in self._known), None),
             "an active child run",
         )
@@ -546,12 +612,8 @@ class Try:
 
     def xcom(self, key: str) -> Any:
         """Wait until the parent has pushed this XCom and return it."""
-        self.until(lambda: key in database.xcoms(self.airflow.backend, **self._which), f"XCom {key!r}")
+        self.until_seen(lambda: key in database.xcoms(self.airflow.backend, **self._which), f"XCom {key!r}")
         return database.xcoms(self.airflow.backend, **self._which)[key]
-
-    def requests(self) -> list[str]:
-        """The calls to the API that have been made so far."""
-        return self._files.requests.read_text().splitlines()
 
     def looked(self) -> None:
         """Wait until the parent has looked at its child: a call to the API; on Airflow 2, a log line."""
@@ -590,6 +652,11 @@ class Try:
         except HarnessError as error:
             raise HarnessError(f"{error}\n{self._describe()}") from None
 
+    def until_seen(self, look: Callable[[], Any], what: str) -> Any:
+        """Wait until a look at the database finds something, and return it."""
+        with self.airflow.when_changed(look) as look_again:
+            return self.until(look_again, what)
+
     def finish_with(self, during: Callable[[Try], None] | None) -> Outcome:
         """Let ``during`` act, then wait for the end of the try."""
         if during:
@@ -626,16 +693,19 @@ class Try:
                 xcoms=database.xcoms(self.airflow.backend, **self._which),
                 children=self.airflow.children(),
                 trigger=dict(trigger.kwargs) if trigger else None,
-                requests=tuple(self._files.requests.read_text().splitlines()),
+                requests=tuple(line.partition("\t")[0] for line in self.requests()),
                 log=self._log(),
             )
 
     def _log(self) -> str:
         return self._files.log.read_text()
 
+    def requests(self) -> list[str]:
+        """The calls to the execution API so far: see ``Files``."""
+        return self._files.requests.read_text().splitlines()
+
     def _has_looked(self) -> bool:
-        requests = self._files.requests.read_text().splitlines()
-        return any("/dag-runs/" in request and request.endswith("/state") for request in requests)
+        return any("/dag-runs/" in request and "/state\t" in request for request in self.requests())
 
     def _describe(self) -> str:
         state = self.parent._state(**self._which)
