@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import copy
 import functools
 import importlib
 import importlib.util
@@ -101,9 +100,7 @@ class Airflow3:
         self._overrides_as_built = dict(api.app.dependency_overrides)
         self._state_as_built = dict(api.app.state._state)
         if not hasattr(api.app.state, "dag_bag"):  # 3.0, where starting any task would be a server error
-            from airflow.models.dagbag import DagBag
-
-            api.app.state.dag_bag = DagBag(read_dags_from_db=True, include_examples=False)
+            api.app.state.dag_bag = _new_dag_bag()
         if hasattr(deps, "JWTBearer") and not hasattr(deps, "JWTBearerTIPathDep"):  # until 3.0.2
             from airflow.api_fastapi.execution_api.routes.task_instances import ti_id_router
 
@@ -149,7 +146,7 @@ class Airflow3:
         app = self._api.app
         state, logging = dict(app.state._state), structlog.get_config()
         # It keeps the dags that it reads, so the one of the tries is not for this.
-        app.state.dag_bag = copy.deepcopy(app.state.dag_bag)
+        app.state.dag_bag = _new_dag_bag()
         # A logger that is cached would log in every fork as it does here.
         structlog.configure(**{**logging, "cache_logger_on_first_use": False})
         try:
@@ -356,6 +353,17 @@ def _arguments(request: Any) -> tuple[str, list[tuple[str, str]], str]:
     """What ``call_app`` needs, beside the method, to make a request of the HTTP client's again."""
     headers = [(name.decode().lower(), value.decode()) for name, value in request.headers.raw]
     return request.url.raw_path.decode(), headers, request.read().decode()
+
+
+def _new_dag_bag() -> Any:
+    """Where the API finds dags: in the database."""
+    try:
+        from airflow.api_fastapi.common.dagbag import create_dag_bag
+    except ImportError:  # until 3.0.1
+        from airflow.models.dagbag import DagBag
+
+        return DagBag(read_dags_from_db=True, include_examples=False)
+    return create_dag_bag()
 
 
 def _set_state(app: Any, state: Mapping[str, Any]) -> None:
