@@ -121,12 +121,10 @@ def run_matrix(session: nox.Session) -> None:
     options = sessions.options(session, {"--all": FLAG, "--airflow": SEVERAL, "--jobs": JOBS})
     rows = sessions.rows(session, options.airflow) or (MATRIX.releases if options.all else MATRIX.defaults)
     jobs = [parallel.Job(session=name) for name in ("lint", "unit", "types", "docs", "lineage", "dist")]
-    # The longest first, so that none is left alone at the end: they run most tests on two paths.
-    rows = tuple(sorted(rows, key=lambda row: row.path != "exception"))
     jobs += [
         parallel.Job(session=f"tests({row.airflow})", release=row.airflow, path=row.path) for row in rows
     ]
-    sessions.side_by_side(session, jobs, options.jobs)
+    sessions.side_by_side(session, parallel.longest_first(jobs), options.jobs)
 
 
 @nox.session(default=False, venv_backend="none")
