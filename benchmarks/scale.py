@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from trigger_compat.task.wait import FIRST_GAP, next_poll
+from trigger_compat.polling import FIRST_GAP, next_poll
 
 POKE: Final = 60.0
 HEARTBEAT: Final = 5.0

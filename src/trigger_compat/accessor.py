@@ -9,6 +9,7 @@ Airflow has no such accessor yet (``ti.trigger_dag_run``, apache/airflow#69135).
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from trigger_compat import values
@@ -20,25 +21,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from trigger_compat.task.calls import Calls
-
-
-_ARGUMENTS: Final = frozenset(
-    {
-        "trigger_dag_id",
-        "trigger_run_id",
-        "conf",
-        "logical_date",
-        "run_after",
-        "reset_dag_run",
-        "skip_when_already_exists",
-        "fail_when_dag_is_paused",
-        "note",
-        "openlineage_inject_parent_info",
-        "durable",
-        "key",
-    }
-)
-"""Those of :func:`trigger_dag_run` that say what to trigger; a test holds the two together."""
 
 
 class ChildRun(NamedTuple):
@@ -81,24 +63,8 @@ def trigger_dag_run(
     :raises airflow.exceptions.AirflowException: Airflow refuses the trigger, e.g. because there is no such
         dag (T5), or because the run exists (T4). Skips the task for ``skip_when_already_exists`` (T2).
     """
-    return ChildRun(
-        *_calls(context).trigger(
-            {
-                "trigger_dag_id": trigger_dag_id,
-                "trigger_run_id": trigger_run_id,
-                "conf": conf,
-                "logical_date": logical_date,
-                "run_after": run_after,
-                "reset_dag_run": reset_dag_run,
-                "skip_when_already_exists": skip_when_already_exists,
-                "fail_when_dag_is_paused": fail_when_dag_is_paused,
-                "note": note,
-                "openlineage_inject_parent_info": openlineage_inject_parent_info,
-                "durable": durable,
-                "key": key,
-            }
-        )
-    )
+    arguments = {name: value for name, value in locals().items() if name != "context"}
+    return ChildRun(*_calls(context).trigger(arguments))
 
 
 def get_dagrun_state(dag_id: str, run_id: str, *, context: Mapping[str, Any] | None = None) -> str | None:
@@ -108,7 +74,7 @@ def get_dagrun_state(dag_id: str, run_id: str, *, context: Mapping[str, Any] | N
     :return: ``queued``, ``running``, ``success`` or ``failed``.
     :raises trigger_compat.errors.InvalidRequest: an id is not valid.
     :raises trigger_compat.errors.OutsideTask: no task is running in this process.
-    :raises trigger_compat.exceptions.TransientError: the state cannot be read now; a later call may succeed.
+    :raises trigger_compat.paths.TransientError: the state cannot be read now; a later call may succeed.
     """
     return _calls(context).state(values.dag_id("dag_id", dag_id), values.run_id("run_id", run_id, ".*"))
 
@@ -134,11 +100,14 @@ def wait_for_dag_runs(
     :raises airflow.exceptions.AirflowException: once all have ended, if some failed or were deleted.
     :raises trigger_compat.errors.InvalidRequest: an argument is not valid.
     :raises trigger_compat.errors.OutsideTask: no task is running in this process.
-    :raises trigger_compat.exceptions.TransientError: polls have failed for 10 minutes (W7).
+    :raises trigger_compat.paths.TransientError: polls have failed for 10 minutes (W7).
     """
     calls = _calls(context)
     runs = [(values.dag_id("children", dag), values.run_id("children", run, ".*")) for dag, run in children]
     return calls.wait(runs, **_rules(poke_interval, allowed_states, failed_states))
+
+
+_ARGUMENTS: Final = frozenset(signature(trigger_dag_run).parameters) - {"context"}
 
 
 def trigger_dag_runs(

@@ -17,7 +17,7 @@ from trigger_compat import dispatch, events
 from trigger_compat._airflow import conf as airflow_conf
 from trigger_compat.contract import Identity, TriggerRequest
 from trigger_compat.paths import TransientError, load
-from trigger_compat.task.wait import next_poll
+from trigger_compat.polling import next_poll
 
 REPORTING_MARGIN: Final = 5.0
 """Seconds beyond a heartbeat interval after which the scheduler knows that a process has ended (clause D5).

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from trigger_compat.contract import TRANSIENT_ERRORS_TOLERATED_FOR, build_request
 from trigger_compat.paths import TransientError
-from trigger_compat.task.wait import ChildGone, next_poll, wait_for
+from trigger_compat.polling import next_poll
+from trigger_compat.task.wait import ChildGone, wait_for
 
 
 class Clock:

@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Final
 from trigger_compat import events
 from trigger_compat.contract import TRANSIENT_ERRORS_TOLERATED_FOR, Outcome, TriggerRequest
 from trigger_compat.paths import TransientError
+from trigger_compat.polling import next_poll
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-FIRST_GAP = 2.0
-"""Seconds before the first poll, and the shortest gap between early polls."""
 
 _TERMINAL: Final = ("success", "failed")
 """States that a dag run leaves only when somebody clears it."""
@@ -25,19 +23,6 @@ _TERMINAL: Final = ("success", "failed")
 
 class ChildGone(Exception):
     """The child run no longer exists (clause W4)."""
-
-
-def next_poll(elapsed: float, poke_interval: float) -> float:
-    """Return when to poll next, in seconds since the wait began (clause W6).
-
-    Gaps grow with the time waited: a child that ends after d seconds is noticed by max(1.5 d, d + 2). No gap
-    is longer than ``poke_interval``, and there is a poll at every multiple of it, so polling at that interval
-    alone never notices earlier.
-    """
-    gap = max(FIRST_GAP, elapsed / 2)
-    # Half a millisecond later: rounding must not make the same multiple due twice.
-    multiple = ((elapsed + 5e-4) // poke_interval + 1) * poke_interval
-    return max(min(elapsed + gap, multiple), elapsed + min(5e-4, poke_interval))
 
 
 def wait_for(

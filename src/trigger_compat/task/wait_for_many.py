@@ -12,7 +12,7 @@ from trigger_compat import events
 from trigger_compat._airflow import AirflowException
 from trigger_compat.contract import TRANSIENT_ERRORS_TOLERATED_FOR, Outcome, TriggerRequest
 from trigger_compat.paths import Path, TransientError
-from trigger_compat.task.wait import next_poll
+from trigger_compat.polling import next_poll
 from trigger_compat.values import RUN_STATES
 
 QUERY_LENGTH: Final = 24_000
