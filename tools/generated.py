@@ -85,7 +85,7 @@ def _kept(known: Matrix) -> str:
         for path in dispatch.PATHS:
             gaps = sorted({row.clause for row in known.deviations_of(path.name, release.airflow)})
             text = ", ".join(gaps) or "all kept"
-            supported = ranges.contains(path.carries, matrix.release_tuple(release.airflow))
+            supported = ranges.contains(path.supported_on, matrix.release_tuple(release.airflow))
             default = path.name == release.path
             cells.append("not there" if not supported else f"**{text}**" if default else text)
         rows.append(cells)

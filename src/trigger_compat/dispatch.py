@@ -22,7 +22,7 @@ class PathRow(NamedTuple):
     """One path: the Airflow releases that support it, and those where it is the default (P1, P2)."""
 
     name: str
-    carries: str
+    supported_on: str
     default_for: str
 
 
@@ -84,15 +84,15 @@ def choose(
     """
     default = default_path(of := of or release())
     source, name = ("path", forced) if forced else (FORCING_VARIABLE, os.environ.get(FORCING_VARIABLE))
-    carries = {row.name: row.carries for row in PATHS}
+    needs = {row.name: row.supported_on for row in PATHS}
     if not name and wrapped and default != "airflow2":
         return "accessor", "other code of this task runs around execute()"
     if not name and defers and default == "accessor":
         return "exception", f"the task runner defers on Airflow {text(of)}"
     if not name:
         return default, f"the default on Airflow {text(of)}"
-    if name not in carries:
-        raise PathUnavailable(f"{source}: {name!r} is not a known path; use one of {', '.join(carries)}")
-    if not within(carries[name], of):
-        raise PathUnavailable(f"{source}: {name!r} needs Airflow {carries[name]}, found {text(of)}; drop it")
+    if name not in needs:
+        raise PathUnavailable(f"{source}: {name!r} is not a known path; use one of {', '.join(needs)}")
+    if not within(needs[name], of):
+        raise PathUnavailable(f"{source}: {name!r} needs Airflow {needs[name]}, found {text(of)}; drop it")
     return name, f"forced by {source}={name}"

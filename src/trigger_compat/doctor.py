@@ -37,7 +37,7 @@ class Diagnosis:
 def examine() -> Diagnosis:
     """Look at what is installed.
 
-    :raises UnsupportedAirflow: there is none, or none that this package carries.
+    :raises UnsupportedAirflow: there is none, or none that this package supports.
     :raises PathUnavailable: the environment variable names a path that it cannot take.
     """
     try:

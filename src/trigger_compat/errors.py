@@ -36,13 +36,13 @@ class MatrixError(TriggerCompatError):
 
 
 class UnsupportedAirflow(TriggerCompatError):
-    """The running Airflow is older than anything this package carries (clause P3)."""
+    """The running Airflow is older than any that this package supports (clause P3)."""
 
     exit_code = 5
 
 
 class PathUnavailable(TriggerCompatError):
-    """The path asked for is unknown, or the running Airflow cannot carry it (clause P2)."""
+    """The path asked for is unknown, or the running Airflow does not support it (clause P2)."""
 
     exit_code = 6
 

@@ -44,7 +44,7 @@ SETTINGS = settings(
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-CARRIED = [row.name for row in dispatch.PATHS if dispatch.within(row.carries)]
+SUPPORTED = [row.name for row in dispatch.PATHS if dispatch.within(row.supported_on)]
 SECRET = "hunter2-do-not-print"
 STATES = ("queued", "running", "success", "failed")
 #: Airflow's default for run ids and its rule for dag ids.
@@ -259,9 +259,9 @@ class Gate(Border):
             self.leave(run.trigger_dag_id, run.dag_run_id, run.conf, run.logical_date)
 
 
-@pytest.mark.parametrize("carrier", CARRIED)
+@pytest.mark.parametrize("path_name", SUPPORTED)
 def test_any_request_is_sent_as_it_is_or_refused_in_one_line(
-    carrier: str, monkeypatch: pytest.MonkeyPatch
+    path_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate(monkeypatch)
 
@@ -271,11 +271,11 @@ def test_any_request_is_sent_as_it_is_or_refused_in_one_line(
         gate.sent.clear()
         gate.said.clear()
         if case.valid:
-            gate.trigger(carrier, case.arguments)
+            gate.trigger(path_name, case.arguments)
             check_sent(gate, case.arguments)
         else:
             with pytest.raises(InvalidRequest) as refused:
-                gate.trigger(carrier, case.arguments)
+                gate.trigger(path_name, case.arguments)
             check_refused(gate, case, refused.value)
 
     check()

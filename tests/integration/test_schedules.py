@@ -49,7 +49,7 @@ SETTINGS = settings(
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-CARRIED = [row.name for row in dispatch.PATHS if dispatch.within(row.carries)]
+SUPPORTED = [row.name for row in dispatch.PATHS if dispatch.within(row.supported_on)]
 FATES = st.sampled_from(["success", "failed", "deleted"])
 
 
@@ -254,8 +254,8 @@ class Schedule(RuleBasedStateMachine):
         return self.world.failed()
 
 
-@pytest.mark.parametrize("carrier", CARRIED)
-def test_any_schedule(carrier: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("path_name", SUPPORTED)
+def test_any_schedule(path_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     border = Border(monkeypatch)
-    schedule: Any = partial(Schedule, border, carrier)  # a factory will do, though a class is asked for
+    schedule: Any = partial(Schedule, border, path_name)  # a factory will do, though a class is asked for
     run_state_machine_as_test(schedule, settings=SETTINGS)

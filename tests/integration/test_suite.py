@@ -84,14 +84,14 @@ def test_a_declared_deviation_is_a_strict_expected_failure(declared: matrix.Devi
     assert mark.kwargs["raises"] is AssertionError
     assert f"delete {declared.id}" in mark.kwargs["reason"]
     assert not [mark for test in tests[1:] for mark in test.iter_markers("xfail")]
-    assert config.stash[deviations.HONOURED] == {declared.id}
+    assert config.stash[deviations.PROVED] == {declared.id}
 
 
 @pytest.mark.usefixtures("declared")
 def test_every_path_with_a_deviation_is_tested_whether_or_not_it_is_the_default(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    others = [row.name for row in carried() if row.name != dispatch.default_path(dispatch.release())]
+    others = [row.name for row in supported() if row.name != dispatch.default_path(dispatch.release())]
     rows = [replace(matrix.load().deviations[0], id=f"{name}-T1", clause="T1", path=name) for name in others]
     monkeypatch.setattr(deviations, "deviations_here", lambda: {row.id: row for row in rows})
     test: Any = Collected("T1")
@@ -99,8 +99,8 @@ def test_every_path_with_a_deviation_is_tested_whether_or_not_it_is_the_default(
     assert deviations.paths_to_test(test) == ["default", *others]
 
 
-def carried() -> list[dispatch.PathRow]:
-    return [row for row in dispatch.PATHS if dispatch.within(row.carries)]
+def supported() -> list[dispatch.PathRow]:
+    return [row for row in dispatch.PATHS if dispatch.within(row.supported_on)]
 
 
 def test_an_operator_of_another_form_is_refused_in_one_line() -> None:

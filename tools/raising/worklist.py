@@ -169,7 +169,7 @@ def _path_steps(root: Path, matrix: Matrix, minor: Minor) -> Iterator[Step]:
     lines = (root / DISPATCH).read_text(encoding="utf-8").splitlines(keepends=True)
     for path in dispatch.PATHS:
         row = [line for line in lines if line.startswith(f'    PathRow("{path.name}", ')]
-        if row and not any(ranges.contains(path.carries, release) for release in kept):
+        if row and not any(ranges.contains(path.supported_on, release) for release in kept):
             yield Step(file=DISPATCH, what=f"delete the row of {path.name}", before=row[0], after="")
             # Every module named after a path exists for that path alone: it itself, and its test harness.
             for file in sorted((root / "src").rglob(f"{path.name}.py")):

@@ -195,7 +195,7 @@ def _check_deviations(matrix: Matrix) -> None:
         supported = [
             known.airflow
             for known in matrix.releases
-            if ranges.contains(paths[row.path].carries, release_tuple(known.airflow))
+            if ranges.contains(paths[row.path].supported_on, release_tuple(known.airflow))
         ]
         if not any(map(row.covers, supported)):
             fail(name, "airflow", row.airflow, "matches no release that the path supports; delete the row")

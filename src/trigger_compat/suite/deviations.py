@@ -11,8 +11,8 @@ import pytest
 from trigger_compat import dispatch, matrix
 from trigger_compat.suite.harness import AIRFLOW
 
-HONOURED: Final = pytest.StashKey[set[str]]()
-"""The ids of the deviations that a collected test carries."""
+PROVED: Final = pytest.StashKey[set[str]]()
+"""The ids of the deviations that the collected tests prove."""
 
 
 def paths_to_test(test: pytest.Item) -> list[str]:
@@ -25,7 +25,7 @@ def paths_to_test(test: pytest.Item) -> list[str]:
     defers = test.get_closest_marker("defers") is not None
     forced = []
     for row in dispatch.PATHS:
-        if row.name == dispatch.choose(None, defers=defers)[0] or not dispatch.within(row.carries):
+        if row.name == dispatch.choose(None, defers=defers)[0] or not dispatch.within(row.supported_on):
             continue
         declared = any(f"{row.name}-{clause}" in deviations_here() for clause in clauses)
         if declared or row.name == "accessor":
@@ -35,7 +35,7 @@ def paths_to_test(test: pytest.Item) -> list[str]:
 
 def expect(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     """Make the tests of declared deviations strict expected failures."""
-    honoured = config.stash.setdefault(HONOURED, set())
+    proved = config.stash.setdefault(PROVED, set())
     for item in items:
         asked = getattr(getattr(item, "callspec", None), "params", {}).get("path")
         if asked is None:
@@ -46,7 +46,7 @@ def expect(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
             deviation = deviations_here().get(f"{path}-{_key(mark)}")
             if deviation is None:
                 continue
-            honoured.add(deviation.id)
+            proved.add(deviation.id)
             reason = (
                 f"{deviation.id}: {deviation.reason} (If this test passes, the deviation is gone: delete"
                 f" {deviation.id}, or end its range before Airflow {AIRFLOW}, in {matrix.FILE_NAME}.)"

@@ -1,4 +1,4 @@
-"""Which path carries a trigger, and ``dag.test()`` (clauses P1-P5)."""
+"""Which path a trigger takes, and ``dag.test()`` (clauses P1-P5)."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def test_a_deferral_is_the_runners_unless_a_path_is_forced(airflow: Airflow, pat
 @pytest.mark.clause("P2")
 @pytest.mark.parametrize("wanted", [row.name for row in dispatch.PATHS])
 def test_the_argument_forces_a_path(airflow: Airflow, wanted: str) -> None:
-    carried = next(dispatch.within(row.carries) for row in dispatch.PATHS if row.name == wanted)
+    supported = next(dispatch.within(row.supported_on) for row in dispatch.PATHS if row.name == wanted)
     outcome = airflow.parent(path=wanted, retries=0).run()
 
-    if carried:
+    if supported:
         assert outcome.state == "success"
         assert outcome.callback("success").paths == tuple(sorted({wanted, *shared(wanted)}))
     else:
@@ -106,7 +106,7 @@ def test_an_airflow_that_is_newer_than_known_takes_the_newest_path(
 
 @pytest.mark.own
 @pytest.mark.clause("P4")
-@pytest.mark.parametrize("wanted", [row.name for row in dispatch.PATHS if dispatch.within(row.carries)])
+@pytest.mark.parametrize("wanted", [row.name for row in dispatch.PATHS if dispatch.within(row.supported_on)])
 def test_every_path_makes_one_call_and_the_same(airflow: Airflow, wanted: str) -> None:
     """The accessor triggers where the runner does, as the same task, and asks for nothing else."""
     outcome = airflow.parent(path=wanted).run()
