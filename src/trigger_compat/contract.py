@@ -82,7 +82,7 @@ class Identity(enum.Enum):
     COMPUTED = "computed"  # durable: a function of the parent, its epoch and a generation
 
 
-class Outcome(enum.Enum):
+class ChildOutcome(enum.Enum):
     """What the state of a child means to a wait (clauses W1-W3)."""
 
     ALLOWED = "allowed"
@@ -101,7 +101,7 @@ class Action(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parent:
+class ParentTask:
     """The task instance that triggers, at one try.
 
     What makes two tries those of one parent is :attr:`identity`; ``try_number`` and ``retries`` are not
@@ -194,7 +194,7 @@ class TriggerRequest:
     poke_interval: float = 60.0
     deferrable: bool = False
     durable: bool = False
-    parent: Parent | None = None
+    parent: ParentTask | None = None
     generation: int = 1
     gives_date: bool = False
 
@@ -218,20 +218,20 @@ class TriggerRequest:
         """Whether nothing can have been triggered by an earlier try of this epoch."""
         return self.parent is None or self.parent.earlier_tries == 0
 
-    def classify(self, state: str | None) -> Outcome:
+    def classify(self, state: str | None) -> ChildOutcome:
         """Return what a dag run state means to the parent (clauses W1-W3)."""
         if state in self.failed_states:
-            return Outcome.FAILED
-        return Outcome.ALLOWED if state in self.allowed_states else Outcome.PENDING
+            return ChildOutcome.FAILED
+        return ChildOutcome.ALLOWED if state in self.allowed_states else ChildOutcome.PENDING
 
     def next_action(self, state: str | None) -> Action:
         """Decide what a durable try does, given the state of this run (None: there is no run)."""
         if state is None:
             return Action.SUBMIT
         outcome = self.classify(state)
-        if outcome is Outcome.ALLOWED:
+        if outcome is ChildOutcome.ALLOWED:
             return Action.ALREADY_SUCCEEDED
-        if outcome is Outcome.PENDING:
+        if outcome is ChildOutcome.PENDING:
             return Action.RECONNECT
         if self.owns_run:
             return Action.NEXT_GENERATION
@@ -272,7 +272,7 @@ class TriggerRequest:
         return replace(self, dag_id=dag_id, run_id=run_id, generation=generation)
 
 
-def durable_run_id(parent: Parent, dag_id: str, generation: int) -> str:
+def durable_run_id(parent: ParentTask, dag_id: str, generation: int) -> str:
     """Return the run id of a durable child: the same on every Airflow, for every try of an epoch.
 
     Readable up to the last part, which alone makes it unique (80 bits of a SHA-256). Never longer
@@ -299,7 +299,7 @@ def _digest(facts: list[Any]) -> str:
 
 def build_request(
     *,
-    parent: Parent | None = None,
+    parent: ParentTask | None = None,
     date_is_current_time: bool = False,
     run_id_pattern: str = DEFAULT_RUN_ID_PATTERN,
     localize: Callable[[datetime], datetime] = values.in_utc,

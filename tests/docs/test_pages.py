@@ -166,7 +166,9 @@ def test_the_run_id_on_the_page_is_the_one_that_is_computed() -> None:
     }.items():
         assert words in form
         form = form.replace(words, pattern)
-    parent = contract.Parent(dag_id="dag", run_id="run", task_id="task", map_index=7, loop_index=3, epoch=2)
+    parent = contract.ParentTask(
+        dag_id="dag", run_id="run", task_id="task", map_index=7, loop_index=3, epoch=2
+    )
 
     assert re.fullmatch(form, contract.durable_run_id(parent, "child", 1))
 

@@ -319,7 +319,7 @@ def test_a_generated_run_id_is_always_fit(map_index: int) -> None:
         durable=st.booleans(),
     )
     def check(dag_id: str, task_id: str, durable: bool) -> None:
-        parent = contract.Parent(dag_id=dag_id, run_id="r" * 250, task_id=task_id, map_index=map_index)
+        parent = contract.ParentTask(dag_id=dag_id, run_id="r" * 250, task_id=task_id, map_index=map_index)
         request = contract.build_request(trigger_dag_id="child", durable=durable, parent=parent)
         assert is_id(request.run_id, RUN_ID)
 

@@ -15,11 +15,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from trigger_compat import contract, values
-from trigger_compat.contract import Action, Identity, Outcome, Parent, build_request, durable_run_id
+from trigger_compat.contract import Action, ChildOutcome, Identity, ParentTask, build_request, durable_run_id
 from trigger_compat.errors import InvalidRequest, InvalidRequestType
 
 NOW = datetime(2026, 1, 31, 12, 30, 15, 123456, tzinfo=timezone.utc)
-PARENT = Parent(dag_id="parent", run_id="manual__x", task_id="trigger", run_started=NOW, epoch=2, retries=2)
+PARENT = ParentTask(
+    dag_id="parent", run_id="manual__x", task_id="trigger", run_started=NOW, epoch=2, retries=2
+)
 
 
 def build(**arguments: Any) -> contract.TriggerRequest:
@@ -284,10 +286,10 @@ def test_mapped_parents_in_one_instant_get_distinct_children() -> None:
 
 def test_w1_w2_w3_states_are_classified() -> None:
     request = build(allowed_states=("success",), failed_states=("failed",))
-    assert request.classify("success") is Outcome.ALLOWED
-    assert request.classify("failed") is Outcome.FAILED
-    assert request.classify("queued") is Outcome.PENDING
-    assert replace(request, failed_states=()).classify("failed") is Outcome.PENDING
+    assert request.classify("success") is ChildOutcome.ALLOWED
+    assert request.classify("failed") is ChildOutcome.FAILED
+    assert request.classify("queued") is ChildOutcome.PENDING
+    assert replace(request, failed_states=()).classify("failed") is ChildOutcome.PENDING
 
 
 @pytest.mark.parametrize(
@@ -376,7 +378,7 @@ AIRFLOW_IDS = st.text(string.ascii_letters + string.digits + "_.-éß漢", min_s
 def test_identity_is_a_valid_run_id_for_any_parent(
     *, dag_id: str, task_id: str, run_id: str, map_index: int, epoch: int, generation: int
 ) -> None:
-    parent = Parent(dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index, epoch=epoch)
+    parent = ParentTask(dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index, epoch=epoch)
     computed = durable_run_id(parent, "child", generation)
     assert len(computed) <= 250
     assert build(trigger_run_id=computed).run_id == computed

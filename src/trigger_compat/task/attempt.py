@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from trigger_compat import dispatch, events
 from trigger_compat._airflow import AirflowException, AirflowSkipException
-from trigger_compat.contract import Action, Identity, Outcome, TriggerRequest
+from trigger_compat.contract import Action, ChildOutcome, Identity, TriggerRequest
 from trigger_compat.errors import InvalidRequest
 from trigger_compat.exceptions import ChildRunExists, DagIsPaused
 from trigger_compat.paths import load, task_instance
@@ -115,18 +115,18 @@ class Attempt:
 
     def is_active(self, status: str) -> bool:
         """Return whether the child still has to be waited for."""
-        return status not in _NO_RUN and self.request.classify(status) is Outcome.PENDING
+        return status not in _NO_RUN and self.request.classify(status) is ChildOutcome.PENDING
 
     def is_allowed(self, status: str) -> bool:
         """Return whether the child is in an allowed state."""
-        return self.request.classify(status) is Outcome.ALLOWED
+        return self.request.classify(status) is ChildOutcome.ALLOWED
 
     def wait(self) -> None:
         """Wait for the child, in this process or deferred; return at once if not asked to wait."""
         child, state = self.settled()
         if not child.wait_for_completion:
             return
-        if state is None or child.classify(state) is Outcome.PENDING:
+        if state is None or child.classify(state) is ChildOutcome.PENDING:
             if child.defers:
                 _defer_for(self.operator, child)
             try:
@@ -300,10 +300,10 @@ def end_by_state(child: TriggerRequest, state: str | None) -> None:
     :raises AirflowException: the state is a failed one, or one that does not end a wait.
     """
     outcome = child.classify(state)
-    if outcome is Outcome.FAILED:
+    if outcome is ChildOutcome.FAILED:
         msg = f"{child.dag_id} failed with failed state {state}"
         raise AirflowException(msg)
-    if outcome is Outcome.PENDING:
+    if outcome is ChildOutcome.PENDING:
         run = f"Dag run {child.run_id} of {child.dag_id}"
         if state is None:
             raise AirflowException(f"{run} was deleted while this task was deferred")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from trigger_compat import contract, dispatch, events, values
 from trigger_compat._airflow import NOTSET, AirflowFailException, ArgNotSet, localize
 from trigger_compat._airflow import conf as airflow_conf
-from trigger_compat.contract import Parent, TriggerRequest
+from trigger_compat.contract import ParentTask, TriggerRequest
 from trigger_compat.paths import task_instance
 from trigger_compat.task import pins
 from trigger_compat.task.lineage import with_parent_info
@@ -33,7 +33,7 @@ def request_of(operator: Operator, context: Context, log: events.Log) -> Trigger
     return request
 
 
-def build(operator: Operator, parent: Parent | None, **others: Any) -> TriggerRequest:
+def build(operator: Operator, parent: ParentTask | None, **others: Any) -> TriggerRequest:
     """Return the request for an operator's arguments, or for others in their place."""
     arguments = {name: getattr(operator, name) for name in contract.ARGUMENTS}
     if arguments["trigger_run_id"] == operator.generated_run_id:
@@ -61,13 +61,13 @@ def not_kept_by_reset(operator: Operator) -> str:
     )
 
 
-def _parent(operator: Operator, ti: Any, context: Context) -> Parent:
+def _parent(operator: Operator, ti: Any, context: Context) -> ParentTask:
     """Return what tells this task instance from every other (clauses X5, X13-X15)."""
     dag_run = context.get("dag_run")
     started = getattr(dag_run, "start_date", None)
     loop = context.get("loop")  # 3.4+
     region_id = getattr(ti, "region_id", None)  # 3.4+; a task outside of every region has the UUID 0
-    return Parent(
+    return ParentTask(
         dag_id=ti.dag_id,
         run_id=ti.run_id,
         task_id=ti.task_id,

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from trigger_compat import dispatch, events
-from trigger_compat.contract import Identity, Outcome, TriggerRequest
+from trigger_compat.contract import ChildOutcome, Identity, TriggerRequest
 from trigger_compat.paths import load, task_instance
 from trigger_compat.task.attempt import end_by_state, is_wrapped
 
@@ -55,7 +55,7 @@ def resume_from_event(operator: Operator, context: Context, event: tuple[str, Ma
         # A try that was presumed lost may have published another child since (X6).
         path.publish(operator, child, context)
     state = path.state_from_event(child, payload)
-    if child.classify(state) is not Outcome.ALLOWED:
+    if child.classify(state) is not ChildOutcome.ALLOWED:
         _note_try(context)
     if state is not None:
         log.info(events.ENDED, **child.name, state=state)

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from trigger_compat import events
-from trigger_compat.contract import TRANSIENT_ERRORS_TOLERATED_FOR, Outcome, TriggerRequest
+from trigger_compat.contract import TRANSIENT_ERRORS_TOLERATED_FOR, ChildOutcome, TriggerRequest
 from trigger_compat.paths import TransientError
 from trigger_compat.polling import next_poll
 
@@ -50,7 +50,7 @@ def wait_for(
         if state is not None and state != logged:
             logged = state
             _log_state(log, request, state)
-        if state is not None and request.classify(state) is not Outcome.PENDING:
+        if state is not None and request.classify(state) is not ChildOutcome.PENDING:
             return state
         due = next_poll(max(due, clock() - began), request.poke_interval)
         sleep(max(0.0, due - (clock() - began)))
@@ -75,7 +75,7 @@ def wait_for(
 
 
 def _log_state(log: events.Log, request: TriggerRequest, state: str) -> None:
-    if request.classify(state) is not Outcome.PENDING:
+    if request.classify(state) is not ChildOutcome.PENDING:
         log.info(events.ENDED, **request.name, state=state)
     elif state not in _TERMINAL:
         log.info(events.WAITING, **request.name, state=state)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from trigger_compat import events
 from trigger_compat._airflow import AirflowException
-from trigger_compat.contract import TRANSIENT_ERRORS_TOLERATED_FOR, Outcome, TriggerRequest
+from trigger_compat.contract import TRANSIENT_ERRORS_TOLERATED_FOR, ChildOutcome, TriggerRequest
 from trigger_compat.paths import Path, TransientError
 from trigger_compat.polling import next_poll
 from trigger_compat.values import RUN_STATES
@@ -85,7 +85,7 @@ def _name(run: TriggerRequest) -> Name:
 
 def _raise_for_failed(runs: Sequence[TriggerRequest], ended: dict[Name, str | None]) -> None:
     unique = {_name(run): run for run in runs}
-    bad = [name for name, run in unique.items() if run.classify(ended[name]) is not Outcome.ALLOWED]
+    bad = [name for name, run in unique.items() if run.classify(ended[name]) is not ChildOutcome.ALLOWED]
     if not bad:
         return
     named = [f"{dag_id} {run_id} ({ended[dag_id, run_id] or 'deleted'})" for dag_id, run_id in bad]
@@ -98,10 +98,10 @@ def _changed(
 ) -> Iterator[tuple[TriggerRequest, str | None]]:
     """Yield the runs whose wait is over, with the state of each: None for a run that was deleted."""
     for batch in _batches(waiting):
-        pending = [state for state in RUN_STATES if batch[0].classify(state) is Outcome.PENDING]
+        pending = [state for state in RUN_STATES if batch[0].classify(state) is ChildOutcome.PENDING]
         for run in _not_pending(batch, pending, path, context):
             state = path.get_state(run, context)
-            if run.classify(state) is not Outcome.PENDING or state is None:
+            if run.classify(state) is not ChildOutcome.PENDING or state is None:
                 yield run, state
 
 
