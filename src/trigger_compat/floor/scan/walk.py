@@ -63,12 +63,12 @@ class Walker:
         floor: Point = 0,
     ) -> None:
         self.module = module
-        self.scope = scope
+        self.scope: Scope = scope
         self.evaluator = evaluator
         self.names = names
         self.floor = floor
         self.reports = reports
-        self.recorder = Recorder(module)
+        self.recorder: Recorder = Recorder(module)
         self.guard: Guard | None = None
         self.skipped: ReleaseSet = 0
         """The releases on which a ``pytestmark`` skips the tests of the module or class."""
