@@ -122,7 +122,7 @@ class Airflow:
         self._forks: list[Forked] = []
         self._template = self._build_template(cache)
         self.backend.before_fork()
-        self.not_warm = self.warm_up()
+        self.not_warm: str | None = self.warm_up()
         # What is there by now stays: no fork has to look through it, which would copy it.
         gc.collect()
         gc.freeze()
