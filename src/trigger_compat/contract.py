@@ -104,21 +104,20 @@ class Action(enum.Enum):
 class ParentTask:
     """The task instance that triggers, at one try.
 
-    What makes two tries those of one parent is :attr:`identity`; ``try_number`` and ``retries`` are not
-    part of it.
+    Two tries with the same :attr:`identity` belong to one parent. ``try_number`` and ``retries`` are not part
+    of it.
 
     :param map_index: -1 if the task is not mapped.
     :param loop_index: the iteration of the loop that the task is in, from 0; None outside (Airflow 3.4+).
     :param key: tells durable calls of one task apart (clause A3); None for an operator, which makes one.
-    :param region_id: what 3.4+ calls the execution of a loop or of a mapped task. A clear that makes
-        Airflow run
-        iterations anew gives them another one, though run id, task id and indexes are the same; None
-        elsewhere.
-    :param run_started: when the parent's dag run began. It stays over retries and over clears in a run that
-        has not ended. It is another one once a run that has ended is cleared, and after a run was deleted and
-        created again.
-    :param run_number: the database's number of the dag run, where ``run_started`` cannot tell two runs of
-        one id apart: ``dag.test()`` of 2.11, which starts them at their logical date.
+    :param region_id: the id that 3.4+ gives one execution of a loop or of a mapped task. If a clear makes
+        Airflow run iterations again, they get another id, though run id, task id and indexes are the same.
+        None elsewhere.
+    :param run_started: when the parent's dag run started. It stays the same over retries and over clears in a
+        run that has not ended. It changes when a run that has ended is cleared, and when a run is deleted and
+        recreated.
+    :param run_number: the id of the dag run in the database, where ``run_started`` cannot tell two runs of
+        one run id apart: ``dag.test()`` of 2.11 starts them at their logical date.
     :param epoch: ``ti.max_tries``. Constant over the retries of a task instance and changed by a clear, on
         every Airflow from 2.11 to 3.4; ``try_number`` alone cannot tell the two apart.
     :param retries: the task's ``retries`` as the running try knows it.
@@ -279,7 +278,7 @@ def durable_run_id(parent: ParentTask, dag_id: str, generation: int) -> str:
     than 240 characters, no reserved prefix, only characters of Airflow's default pattern.
 
     :param dag_id: the target dag.
-    :param generation: 1, and one more for each fresh run after a failed child (clause X3).
+    :param generation: 1, and one more for each new run after a failed child (clause X3).
     """
     where = f"{parent.dag_id[:80]}.{parent.task_id[:80]}"
     if parent.map_index >= 0:

@@ -61,8 +61,8 @@ def examine() -> Diagnosis:
         deferral_path=deferral,
         durable_deferral_path=durable_deferral,
         capabilities=dict(_capabilities()),
-        deviations={each.id: each.reason for each in known.deviations_of(path, here)},
-        deferral_deviations={each.id: each.reason for each in deferred},
+        deviations={row.id: row.reason for row in known.deviations_of(path, here)},
+        deferral_deviations={row.id: row.reason for row in deferred},
     )
 
 

@@ -8,7 +8,7 @@ from trigger_compat._airflow import AirflowException, AirflowFailException, DagR
 
 
 class DagIsPaused(AirflowException):
-    """The target dag is paused, and the operator was told not to trigger it then (clause T7)."""
+    """The target dag is paused, and ``fail_when_dag_is_paused`` is set (clause T7)."""
 
     def __init__(self, dag_id: str) -> None:
         super().__init__(dag_id)

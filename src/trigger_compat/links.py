@@ -26,7 +26,7 @@ class TriggerDagRunLink(BaseOperatorLink):
         dag_id: str = operator.trigger_dag_id
 
         if hasattr(helpers, "build_airflow_dagrun_url"):
-            # The worker itself asks, when the try has ended: what it triggered is at hand.
+            # The worker asks when the try has ended, so the operator knows what it triggered.
             executed = hasattr(operator, "triggered_run_id")
             run_id = operator.triggered_run_id if executed else _run_id_of(ti_key)
             return str(helpers.build_airflow_dagrun_url(dag_id=dag_id, run_id=run_id)) if run_id else ""

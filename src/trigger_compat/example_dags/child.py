@@ -19,6 +19,6 @@ with DAG("example_child", schedule=None, params={"seconds": 5, "fail": False}, t
         params = params or {}
         time.sleep(params["seconds"])
         if params["fail"]:
-            raise RuntimeError("told to fail")
+            raise RuntimeError("failed, as its conf says")
 
     work()

@@ -156,8 +156,8 @@ def _value(value: object) -> str:
     """Name child runs by their run ids, anything else as Python writes it."""
     if isinstance(value, ChildRun):
         return f"run {value.run_id!r}"
-    if isinstance(value, tuple) and value and all(isinstance(each, ChildRun) for each in value):
-        return f"runs {[each.run_id for each in value]}"
+    if isinstance(value, tuple) and value and all(isinstance(run, ChildRun) for run in value):
+        return f"runs {[run.run_id for run in value]}"
     return "none" if value == () else repr(value)
 
 

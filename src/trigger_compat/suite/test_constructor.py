@@ -99,7 +99,7 @@ def test_a_hundred_mapped_parents_have_a_hundred_children(stack: Airflow) -> Non
     outcomes = []
     for first in range(0, 100, 4):
         running = [parent.start(map_index=first + n) for n in range(4)]
-        outcomes += [each.finish_with(None) for each in running]
+        outcomes += [one_try.finish_with(None) for one_try in running]
 
     run_ids: list[str] = [outcome.xcoms["trigger_run_id"] for outcome in outcomes]
     assert {outcome.state for outcome in outcomes} == {"success"}
@@ -205,8 +205,8 @@ def test_code_around_a_trigger_goes_on_after_the_wait(airflow: Airflow, around: 
 
     assert outcome.state == "success"
     assert outcome.child.state == state
-    told = outcome.child.run_id if state == "success" else "AirflowException"
-    assert outcome.xcoms["return_value"] == f"went on after {told}"
+    seen = outcome.child.run_id if state == "success" else "AirflowException"
+    assert outcome.xcoms["return_value"] == f"went on after {seen}"
 
 
 @pytest.mark.clause("C7")

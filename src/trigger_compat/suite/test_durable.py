@@ -367,14 +367,14 @@ def test_every_iteration_of_a_loop_has_its_own_child(airflow: Airflow) -> None:
     if not airflow.honours("loop"):
         pytest.skip("there are no loops before Airflow 3.4")
     parent = airflow.parent(durable=True, iterations=3)
-    told = []
+    run_ids = []
     for iteration in range(3):
-        told.append(parent.run(iteration=iteration).xcoms["trigger_run_id"])
+        run_ids.append(parent.run(iteration=iteration).xcoms["trigger_run_id"])
         if iteration < 2:
             parent.pass_gate(iteration)
 
-    assert sorted(child.run_id for child in airflow.children()) == sorted(set(told))
-    assert len(set(told)) == 3
+    assert sorted(child.run_id for child in airflow.children()) == sorted(set(run_ids))
+    assert len(set(run_ids)) == 3
 
 
 @pytest.mark.clause("X13")
@@ -400,16 +400,16 @@ def test_a_mapped_parent_in_a_loop_has_a_child_per_index_and_iteration(airflow: 
     if not airflow.honours("loop"):
         pytest.skip("there are no loops before Airflow 3.4")
     parent = airflow.parent(durable=True, iterations=2, expand={"conf": [{"n": 0}, {"n": 1}]})
-    told = []
+    run_ids = []
     for iteration in range(2):
         outcomes = [parent.run(map_index=index, iteration=iteration) for index in range(2)]
-        told += [outcome.xcoms["trigger_run_id"] for outcome in outcomes]
+        run_ids += [outcome.xcoms["trigger_run_id"] for outcome in outcomes]
         if iteration == 0:
             parent.pass_gate(0)
 
-    assert len(set(told)) == 4
+    assert len(set(run_ids)) == 4
     conf = {child.run_id: child.conf["n"] for child in airflow.children()}
-    assert [conf[run_id] for run_id in told] == [0, 1, 0, 1]
+    assert [conf[run_id] for run_id in run_ids] == [0, 1, 0, 1]
 
 
 @pytest.mark.clause("X13")

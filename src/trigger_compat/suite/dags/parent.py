@@ -1,4 +1,4 @@
-"""One parent task, as the test at hand asks for it.
+"""One parent task, as the running test asks for it.
 
 The operator and its arguments are data: the harness writes them, as Python source, to the file named by
 HARNESS_CASE. Callbacks append what they see, and which paths of the package are loaded, to HARNESS_EVENTS.
