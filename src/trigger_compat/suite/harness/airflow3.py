@@ -29,11 +29,13 @@ from trigger_compat.suite.harness.process import Outage, Report, import_error, p
 
 USED_BY_EVERY_TRY = (
     "a2wsgi",
+    "airflow.dag_processing.bundles.local",
     "airflow.sdk.definitions.asset.metadata",
     "airflow.sdk.execution_time.request_handlers",
     "airflow.sdk.execution_time.supervisor",
     "encodings.idna",
     "jinja2.ext",
+    "setproctitle",
 )
 """Modules that are imported before a fork rather than after each one; not every release has them all."""
 
