@@ -74,7 +74,7 @@ def test_a_call_sends_one_message(airflow: Airflow) -> None:
 
 @pytest.mark.clause("A1")
 def test_a_mapped_task_triggers(airflow: Airflow) -> None:
-    parent = calling(airflow, LOOP, expand={"doc": ["a", "b"]})
+    parent = airflow.parent(subclass="calling", expand={"code": [LOOP, LOOP]})
     for index in range(2):
         assert parent.run(map_index=index).state == "success"
 
