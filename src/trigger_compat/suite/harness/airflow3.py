@@ -133,6 +133,7 @@ class Airflow3:
         """
         import structlog
         import svcs
+        from airflow import settings
         from airflow.api_fastapi.auth.tokens import JWTValidator
 
         async def answer() -> None:
@@ -144,6 +145,9 @@ class Airflow3:
                     await call_app(app, method, *json.loads(rest.partition("\t")[2]))
             if validator is None:  # from 3.3 on: a stub, which the end of the app has forgotten
                 registry.register_value(JWTValidator, None)
+            if engine := getattr(settings, "async_engine", None):
+                # From 3.4 on: a connection of it has a thread, which no fork would have.
+                await engine.dispose()
 
         app = self._api.app
         state, logging = dict(app.state._state), structlog.get_config()
