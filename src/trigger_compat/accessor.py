@@ -137,7 +137,7 @@ def trigger_dag_runs(
     """
     calls = _calls(context)
     rules = _rules(poke_interval, allowed_states, failed_states)
-    if max_active is not None and (max_active < 1):
+    if max_active is not None and max_active < 1:
         raise InvalidRequest(
             f"max_active: {values.shown(max_active)} is not a number above 0; use None for all"
         )
@@ -158,9 +158,7 @@ def _rules(
     poke_interval: float, allowed: Sequence[str] | None, failed: Sequence[str] | None
 ) -> dict[str, Any]:
     """Check what a wait goes by."""
-    good = values.states("allowed_states", allowed) if allowed else ("success",)
-    bad = ("failed",) if failed is None else values.states("failed_states", failed)
-    values.check_states(good, bad)
+    good, bad = values.wait_states(allowed, failed)
     seconds = values.seconds("poke_interval", poke_interval)
     return {"poke_interval": seconds, "allowed_states": good, "failed_states": bad}
 

@@ -133,9 +133,7 @@ class TriggerDagRunOperator(ResumableJobMixin, BaseOperator):
         super().__init__(durable=durable, **kwargs)
         # An Airflow that no path supports is refused when the dag is parsed.
         dispatch.default_path(dispatch.release())
-        allowed = values.states("allowed_states", allowed_states) if allowed_states else ("success",)
-        failed = ("failed",) if failed_states is None else values.states("failed_states", failed_states)
-        values.check_states(allowed, failed)
+        allowed, failed = values.wait_states(allowed_states, failed_states)
         # Airflow's __setattr__ would make checks for each one that matter only for a finished operator.
         self.__dict__.update(
             trigger_dag_id=trigger_dag_id,

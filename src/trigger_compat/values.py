@@ -316,6 +316,16 @@ def state_tuple(_field: str, value: Iterable[str]) -> tuple[str, ...]:
     return tuple(value)
 
 
+def wait_states(
+    allowed: Iterable[object] | None, failed: Iterable[object] | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the allowed and the failed states of a wait, checked, with the defaults of the operator (R4)."""
+    good = states("allowed_states", allowed) if allowed else ("success",)
+    bad = ("failed",) if failed is None else states("failed_states", failed)
+    check_states(good, bad)
+    return good, bad
+
+
 def check_states(allowed: Iterable[str], failed: Iterable[str]) -> None:
     """Refuse a state that would mean both success and failure (clause R4)."""
     for state in allowed:

@@ -91,7 +91,7 @@ class Calls:
     def trigger(self, request: Mapping[str, Any]) -> tuple[str, str]:
         """Trigger one run, or reconnect to that of an earlier try; return its dag id and run id.
 
-        :param request: arguments of the contract, and ``key`` and ``lineage`` besides.
+        :param request: arguments of the contract, ``key`` and ``openlineage_inject_parent_info``.
         """
         child = self._trigger(request)
         return child.dag_id, child.run_id
@@ -139,7 +139,7 @@ class Calls:
     def fan_out(self, requests: Sequence[Mapping[str, Any]], max_active: int | None) -> list[tuple[str, str]]:
         """Trigger runs and wait for them, at most so many at a time; return their dag ids and run ids.
 
-        :param requests: arguments of the contract, and ``key`` and ``lineage`` besides.
+        :param requests: arguments of the contract, ``key`` and ``openlineage_inject_parent_info``.
         """
         for request in requests:  # all are checked before the first is triggered
             self._checked(request)

@@ -25,6 +25,30 @@ class ChildGone(Exception):
     """The child run no longer exists (clause W4)."""
 
 
+class Outage:
+    """Polls that fail with transient errors, which a wait tolerates for a time (clause W7)."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._since: float | None = None
+
+    def is_new(self, error: TransientError) -> bool:
+        """Return whether this error is the first of the outage.
+
+        :raises TransientError: polls have failed for :data:`TRANSIENT_ERRORS_TOLERATED_FOR` seconds.
+        """
+        if self._since is None:
+            self._since = self._clock()
+            return True
+        if self._clock() - self._since >= TRANSIENT_ERRORS_TOLERATED_FOR:
+            raise error
+        return False
+
+    def end(self) -> None:
+        """Note a poll that has succeeded."""
+        self._since = None
+
+
 def wait_for(
     request: TriggerRequest,
     poll: Callable[[], str | None],
@@ -44,7 +68,7 @@ def wait_for(
     """
     began = clock()
     due = 0.0
-    failing_since: float | None = None
+    outage = Outage(clock)
     logged: str | None = None
     while True:
         if state is not None and state != logged:
@@ -58,18 +82,11 @@ def wait_for(
             state = poll()
         except TransientError as error:
             state = None
-            if failing_since is None:
-                failing_since = clock()
-                log.warning(
-                    events.POLL_FAILED,
-                    **request.name,
-                    error=str(error),
-                    patience=TRANSIENT_ERRORS_TOLERATED_FOR,
-                )
-            elif clock() - failing_since >= TRANSIENT_ERRORS_TOLERATED_FOR:
-                raise
+            if outage.is_new(error):
+                patience = TRANSIENT_ERRORS_TOLERATED_FOR
+                log.warning(events.POLL_FAILED, **request.name, error=str(error), patience=patience)
             continue
-        failing_since = None
+        outage.end()
         if state is None:
             raise ChildGone
 

@@ -13,6 +13,7 @@ from trigger_compat._airflow import AirflowException
 from trigger_compat.contract import TRANSIENT_ERRORS_TOLERATED_FOR, ChildOutcome, TriggerRequest
 from trigger_compat.paths import Path, TransientError
 from trigger_compat.polling import next_poll
+from trigger_compat.task.wait import Outage
 from trigger_compat.values import RUN_STATES
 
 QUERY_LENGTH: Final = 24_000
@@ -46,7 +47,7 @@ def wait_for_many(
     ended: dict[Name, str | None] = {}
     began = clock()
     due = 0.0
-    failing_since: float | None = None
+    outage = Outage(clock)
     logged: tuple[int, int] | None = None
     while waiting or len(runs) < len(starts):
         while len(runs) < len(starts) and (max_active is None or len(waiting) < max_active):
@@ -62,14 +63,11 @@ def wait_for_many(
             for run, state in _changed(list(waiting.values()), path, context):
                 del waiting[_name(run)]
                 ended[_name(run)] = state
-            failing_since = None
+            outage.end()
         except TransientError as error:
-            if failing_since is None:
-                failing_since = clock()
+            if outage.is_new(error):
                 patience = TRANSIENT_ERRORS_TOLERATED_FOR
                 log.warning(events.MANY_POLLS_FAILED, error=str(error), patience=patience)
-            elif clock() - failing_since >= TRANSIENT_ERRORS_TOLERATED_FOR:
-                raise
         full = max_active is not None and len(waiting) >= max_active
         if waiting and (full or len(runs) == len(starts)):
             due = next_poll(max(due, clock() - began), next(iter(waiting.values())).poke_interval)
