@@ -10,7 +10,7 @@ Airflow has no such accessor yet (``ti.trigger_dag_run``, apache/airflow#69135).
 from __future__ import annotations
 
 from inspect import signature
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from trigger_compat import values
 from trigger_compat.errors import InvalidRequest, OutsideTask
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from trigger_compat.task.calls import Calls
+    from trigger_compat.task.wait_for_many import Steps
+
+Result = TypeVar("Result")
 
 
 class ChildRun(NamedTuple):
@@ -64,7 +67,7 @@ def trigger_dag_run(
         dag (T5), or because the run exists (T4). Skips the task for ``skip_when_already_exists`` (T2).
     """
     arguments = {name: value for name, value in locals().items() if name != "context"}
-    return ChildRun(*_calls(context).trigger(arguments))
+    return ChildRun(*calls_of(context).trigger(arguments))
 
 
 def get_dagrun_state(dag_id: str, run_id: str, *, context: Mapping[str, Any] | None = None) -> str | None:
@@ -76,7 +79,7 @@ def get_dagrun_state(dag_id: str, run_id: str, *, context: Mapping[str, Any] | N
     :raises trigger_compat.errors.OutsideTask: no task is running in this process.
     :raises trigger_compat.paths.TransientError: the state cannot be read now; a later call may succeed.
     """
-    return _calls(context).state(values.dag_id("dag_id", dag_id), values.run_id("run_id", run_id, ".*"))
+    return calls_of(context).state(values.dag_id("dag_id", dag_id), values.run_id("run_id", run_id, ".*"))
 
 
 def wait_for_dag_runs(
@@ -102,9 +105,8 @@ def wait_for_dag_runs(
     :raises trigger_compat.errors.OutsideTask: no task is running in this process.
     :raises trigger_compat.paths.TransientError: polls have failed for 10 minutes (W7).
     """
-    calls = _calls(context)
-    runs = [(values.dag_id("children", dag), values.run_id("children", run, ".*")) for dag, run in children]
-    return calls.wait(runs, **_rules(poke_interval, allowed_states, failed_states))
+    rules = wait_rules(poke_interval, allowed_states, failed_states)
+    return _run(steps_of_wait(calls_of(context), children, rules))
 
 
 _ARGUMENTS: Final = frozenset(signature(trigger_dag_run).parameters) - {"context"}
@@ -135,8 +137,26 @@ def trigger_dag_runs(
 
     The other parameters and errors are those of :func:`wait_for_dag_runs`.
     """
-    calls = _calls(context)
-    rules = _rules(poke_interval, allowed_states, failed_states)
+    rules = wait_rules(poke_interval, allowed_states, failed_states)
+    return _run(steps_of_fan_out(calls_of(context), requests, max_active, durable, rules))
+
+
+def steps_of_wait(
+    calls: Calls, children: Iterable[ChildRun | tuple[str, str]], rules: Mapping[str, Any]
+) -> Steps[list[str]]:
+    """Return the steps of :func:`wait_for_dag_runs`."""
+    runs = [(values.dag_id("children", dag), values.run_id("children", run, ".*")) for dag, run in children]
+    return calls.wait(runs, **rules)
+
+
+def steps_of_fan_out(
+    calls: Calls,
+    requests: Iterable[Mapping[str, Any]],
+    max_active: int | None,
+    durable: bool,
+    rules: Mapping[str, Any],
+) -> Steps[list[ChildRun]]:
+    """Return the steps of :func:`trigger_dag_runs`."""
     if max_active is not None and max_active < 1:
         raise InvalidRequest(
             f"max_active: {values.shown(max_active)} is not a number above 0; use None for all"
@@ -151,10 +171,16 @@ def trigger_dag_runs(
         if own["durable"]:
             own.setdefault("key", str(number))
         complete.append(own)
-    return [ChildRun(*run) for run in calls.fan_out(complete, max_active)]
+    return calls.fan_out(complete, max_active, ChildRun)
 
 
-def _rules(
+def _run(steps: Steps[Result]) -> Result:
+    from trigger_compat.task.wait_for_many import run  # loads Airflow
+
+    return run(steps)
+
+
+def wait_rules(
     poke_interval: float, allowed: Sequence[str] | None, failed: Sequence[str] | None
 ) -> dict[str, Any]:
     """Check what a wait goes by."""
@@ -163,7 +189,7 @@ def _rules(
     return {"poke_interval": seconds, "allowed_states": good, "failed_states": bad}
 
 
-def _calls(context: Mapping[str, Any] | None) -> Calls:
+def calls_of(context: Mapping[str, Any] | None) -> Calls:
     """Return what triggers and polls for the running task."""
     try:
         from trigger_compat.task.calls import Calls

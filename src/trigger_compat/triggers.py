@@ -5,19 +5,16 @@ Airflow stores its class path in the database, so the module does not move.
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from asgiref.sync import sync_to_async
 
-from trigger_compat import dispatch, events
+from trigger_compat import events
 from trigger_compat._airflow import conf as airflow_conf
-from trigger_compat.contract import Identity, TriggerRequest
-from trigger_compat.paths import TransientError, load
-from trigger_compat.polling import next_poll
+from trigger_compat.paths import TransientError
+from trigger_compat.shared_poll import Wait, shared_poll
+from trigger_compat.values import RUN_STATES
 
 REPORTING_MARGIN: Final = 5.0
 """Seconds beyond a heartbeat interval after which the scheduler knows that a process has ended (clause D5).
@@ -45,8 +42,10 @@ class ChildRunTrigger(BaseTrigger):  # type: ignore[misc, unused-ignore]
     2.11 it counts by logical date alone. The event has upstream's form: the class path, and a payload with
     ``run_ids`` and a state per run id, None for a run that was deleted.
 
+    The triggers of one triggerer that wait for runs of the same dag are polled together (S1).
+
     :param poll_interval: longest time between two polls, in seconds. Early polls are closer together, as in
-        the in-process wait (W6).
+        the in-process wait (W6, S3).
     :param hold: seconds after its start during which the trigger does not fire. The task process sets it,
         because it has the configuration of its supervisor. Starts again when the triggerer restarts.
     """
@@ -67,23 +66,15 @@ class ChildRunTrigger(BaseTrigger):  # type: ignore[misc, unused-ignore]
         return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in arguments}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Poll the child until its state ends the wait. Transient errors do not end it."""
-        # Every path of one Airflow reads the state in the same way.
-        path = load(dispatch.default_path(dispatch.release()))
-        get_state = sync_to_async(path.get_state)
+        """Wait until the child's state ends the wait. Transient errors do not end it."""
+        child = {"dag_id": self.dag_id, "run_id": self.run_ids[0]}
         log = events.TaskLog(self.log)
-        child = TriggerRequest(dag_id=self.dag_id, run_id=self.run_ids[0], identity=Identity.PINNED)
-        began = time.monotonic()
-        due = self.hold
-        while True:
-            await asyncio.sleep(max(0.0, due - (time.monotonic() - began)))
-            due = next_poll(max(due, time.monotonic() - began), self.poll_interval)
-            try:
-                state = await get_state(child, {})
-            except TransientError as error:
-                log.warning(events.TRIGGER_POLL_FAILED, **child.name, error=str(error))
-            else:
-                if state is None or state in self.states:
-                    class_path, payload = self.serialize()
-                    yield TriggerEvent((class_path, {**payload, child.run_id: state}))
-                    return
+
+        def missed(error: TransientError) -> None:
+            log.warning(events.TRIGGER_POLL_FAILED, **child, error=str(error))
+
+        pending = tuple(state for state in RUN_STATES if state not in self.states)
+        wait = Wait(run_id=self.run_ids[0], poke_interval=self.poll_interval, missed=missed, hold=self.hold)
+        state = await shared_poll(self.dag_id, pending).until_ended(wait)
+        class_path, payload = self.serialize()
+        yield TriggerEvent((class_path, {**payload, self.run_ids[0]: state}))

@@ -62,8 +62,13 @@ class Path(Protocol):
         """
 
     @staticmethod
-    def count(dag_id: str, run_ids: Sequence[str], states: Sequence[str], context: Context) -> int:
-        """Return how many of these runs of a dag are in one of the states.
+    def find_ended(
+        dag_id: str, run_ids: Sequence[str], pending: Sequence[str], context: Context
+    ) -> Mapping[str, str | None]:
+        """Return the state of each of these runs that is in none of the pending states (A4, S1).
+
+        None stands for a run that does not exist. Works in the triggerer too. Costs one query on 2.11, and
+        on 3.x a message per some hundred runs, plus a few per run that is returned.
 
         :raises TransientError: as for :meth:`get_state`.
         """

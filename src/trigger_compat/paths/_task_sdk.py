@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trigger_compat import values
 from trigger_compat._airflow import AirflowException, AirflowFailException
+from trigger_compat.contract import Identity, TriggerRequest
 from trigger_compat.links import RUN_ID_XCOM, TriggerDagRunLink
 from trigger_compat.paths import TransientError, task_instance
+from trigger_compat.paths._counting import Batches, Question, TooLong
 
 if TYPE_CHECKING:
-    from trigger_compat.contract import TriggerRequest
     from trigger_compat.paths import Caller, Context
+
+_BATCHES: Final = Batches()
+
+_TOO_LONG_STATUS: Final = (HTTPStatus.REQUEST_URI_TOO_LONG, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
 _TRANSIENT_STATUS: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
@@ -125,14 +130,28 @@ def get_state(request: TriggerRequest, context: Context) -> str | None:
     return str(getattr(state, "value", state))
 
 
-def count(dag_id: str, run_ids: Sequence[str], states: Sequence[str], context: Context) -> int:
-    """Ask the API server, which counts runs since 3.0."""
+def find_ended(
+    dag_id: str, run_ids: Sequence[str], pending: Sequence[str], context: Context
+) -> dict[str, str | None]:
+    """Ask the API server, which counts runs since 3.0 but does not list them."""
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
     ti = task_instance(context) or RuntimeTaskInstance
+
+    def count(run_ids: Sequence[str], states: Sequence[str]) -> int:
+        try:
+            counted: int = ti.get_dr_count(dag_id=dag_id, run_ids=list(run_ids), states=list(states))
+        except Exception as error:
+            if (failure := api_failure(error)) and failure.status in _TOO_LONG_STATUS:
+                raise TooLong(failure.text) from error
+            raise
+        return counted
+
+    def state(run_id: str) -> str | None:
+        return get_state(TriggerRequest(dag_id=dag_id, run_id=run_id, identity=Identity.PINNED), context)
+
     with _transient_errors():
-        counted: int = ti.get_dr_count(dag_id=dag_id, run_ids=list(run_ids), states=list(states))
-    return counted
+        return Question(count, state, pending).ended(run_ids, _BATCHES)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.api.common.trigger_dag import trigger_dag
 from airflow.exceptions import DagNotFound, DagRunAlreadyExists, ParamValidationError
@@ -14,7 +14,7 @@ from airflow.models.serialized_dag import SerializedDagModel
 from airflow.models.taskinstance import TaskInstance, clear_task_instances
 from airflow.utils import timezone
 from airflow.utils.session import create_session
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
 from trigger_compat import events, values
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from trigger_compat.contract import TriggerRequest
     from trigger_compat.paths import Caller, Context
+
+_RUNS_PER_QUERY: Final = 500
+"""How many run ids a statement names: databases limit the parameters, SQLite to 999 in old builds."""
 
 
 def is_paused(request: TriggerRequest, context: Context) -> bool:
@@ -130,12 +133,21 @@ def get_state(request: TriggerRequest, context: Context) -> str | None:
     return None if state is None else str(getattr(state, "value", state))
 
 
-def count(dag_id: str, run_ids: Sequence[str], states: Sequence[str], context: Context) -> int:
-    """Count in the database."""
-    named = (DagRun.dag_id == dag_id, DagRun.run_id.in_(run_ids), DagRun.state.in_(states))
+def find_ended(
+    dag_id: str, run_ids: Sequence[str], pending: Sequence[str], context: Context
+) -> dict[str, str | None]:
+    """Read the states of all runs."""
+    states: dict[str, str] = {}
     with _transient_errors(), create_session() as session:
-        counted: int = session.scalar(select(func.count()).select_from(DagRun).where(*named))
-    return counted
+        for start in range(0, len(run_ids), _RUNS_PER_QUERY):
+            some = run_ids[start : start + _RUNS_PER_QUERY]
+            query = select(DagRun.run_id, DagRun.state).where(
+                DagRun.dag_id == dag_id, DagRun.run_id.in_(some)
+            )
+            states |= {
+                run_id: str(getattr(state, "value", state)) for run_id, state in session.execute(query)
+            }
+    return {run_id: states.get(run_id) for run_id in run_ids if states.get(run_id) not in pending}
 
 
 @contextmanager

@@ -75,5 +75,5 @@ def _logical_date(request: TriggerRequest, context: Context) -> Any:
 
 find_existing: Final = _task_sdk.find_existing
 get_state: Final = _task_sdk.get_state
-count: Final = _task_sdk.count
+find_ended: Final = _task_sdk.find_ended
 state_from_event: Final = _task_sdk.state_from_event

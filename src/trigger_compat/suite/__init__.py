@@ -19,7 +19,7 @@ from typing import Final
 OPERATOR: Final = "trigger_compat:TriggerDagRunOperator"
 """The operator under test unless another is asked for."""
 
-CLAUSES: Final[Mapping[str, int]] = {"C": 7, "R": 6, "T": 8, "W": 7, "D": 5, "X": 16, "A": 5, "P": 5}
+CLAUSES: Final[Mapping[str, int]] = {"C": 7, "R": 6, "T": 8, "W": 7, "D": 5, "X": 16, "A": 5, "S": 3, "P": 5}
 """How many clauses the contract has of each kind, in its order."""
 
 

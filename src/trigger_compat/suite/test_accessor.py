@@ -363,3 +363,65 @@ def test_dag_test_of_a_calling_task(airflow: Airflow) -> None:
 
     assert outcome.state == "success"
     assert len(outcome.children) == 3
+
+
+def awaiting(airflow: Airflow, code: str, **arguments: Any) -> Parent:
+    """An asynchronous task that awaits this expression and returns its value."""
+    return airflow.parent(subclass="awaiting", code=code, **arguments)
+
+
+@pytest.mark.clause("A1")
+def test_triggers_can_be_awaited(airflow: Airflow) -> None:
+    code = "gather(*(trigger_dag_run('child', conf={'n': n}) for n in range(3)))"
+    outcome = awaiting(airflow, code).run()
+    assert outcome.state == "success"
+    assert sorted(child.conf["n"] for child in outcome.children) == [0, 1, 2]
+    returned, _ = outcome.xcoms["return_value"]
+    assert {run_id for _, run_id in returned} == {child.run_id for child in outcome.children}
+
+
+@pytest.mark.clause("A2")
+def test_states_can_be_awaited(airflow: Airflow) -> None:
+    states = "gather(get_dagrun_state('child', 'run-0'), get_dagrun_state('child', 'none'))"
+    assert awaiting(airflow, states, before=FIVE).run().xcoms["return_value"][0] == ["running", None]
+
+
+@pytest.mark.clause("A4")
+def test_a_wait_does_not_block_the_event_loop(airflow: Airflow) -> None:
+    outcome = awaiting(airflow, WAIT, before=FIVE).run(ending(airflow, *["success"] * 5))
+
+    assert outcome.state == "success"
+    states, ticks = outcome.xcoms["return_value"]
+    assert states == ["success"] * 5
+    assert ticks >= 3, "two polls take 0.2 s, and the loop ticks each 0.05 s"
+
+
+@pytest.mark.clause("A4")
+def test_a_wait_can_be_cancelled(airflow: Airflow) -> None:
+    outcome = awaiting(airflow, f"wait({WAIT}, timeout=0.5)", before=FIVE).run()
+
+    assert outcome.state == "up_for_retry"
+    assert outcome.failure.error == "TimeoutError"
+
+
+@pytest.mark.clause("A3")
+@pytest.mark.clause("A4")
+def test_an_awaited_fan_out_survives_a_crash(airflow: Airflow) -> None:
+    requests = "[{'trigger_dag_id': 'child', 'conf': {'n': n}} for n in range(3)]"
+    parent = awaiting(airflow, f"trigger_dag_runs({requests}, durable=True, poke_interval=0.2)")
+    running = parent.start()
+    running.until(lambda: len(airflow.children()) == 3, "all children")
+    running.kill_host()
+    outcome = parent.retry(ending(airflow, *["success"] * 3))
+
+    assert outcome.state == "success"
+    assert len(outcome.children) == 3
+
+
+@pytest.mark.clause("A3")
+def test_a_key_that_is_given_twice_is_refused_before_the_first_trigger(airflow: Airflow) -> None:
+    requests = "[{'trigger_dag_id': 'child', 'key': 'a'} for _ in range(2)]"
+    outcome = calling(airflow, f"trigger_dag_runs({requests}, durable=True)").run()
+
+    assert outcome.failure.text.startswith("key: 'a' is used twice for child in this try")
+    assert outcome.children == ()

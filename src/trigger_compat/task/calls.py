@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any, ClassVar, Final, NoReturn
+from typing import Any, ClassVar, Final, NoReturn, TypeVar
 
 from trigger_compat import contract, dispatch, events, values
 from trigger_compat._airflow import AirflowException, AirflowFailException, AirflowSkipException
@@ -18,7 +18,9 @@ from trigger_compat.paths import Path, TransientError, load, task_instance
 from trigger_compat.task.attempt import Attempt
 from trigger_compat.task.records import STORE
 from trigger_compat.task.request import request_of
-from trigger_compat.task.wait_for_many import wait_for_many
+from trigger_compat.task.wait_for_many import Steps, wait_for_many
+
+Child = TypeVar("Child")
 
 LOG: Final = logging.getLogger("airflow.task.trigger_compat")
 
@@ -99,16 +101,25 @@ class Calls:
     def _trigger(self, given: Mapping[str, Any]) -> TriggerRequest:
         call, request = self._checked(given)
         used = self._used_by(request)
-        if request.durable and (request.dag_id, call.durable_key) in used:
-            raise InvalidRequest(
-                f"key: {values.shown(call.durable_key)} is used twice for {request.dag_id} in this try, and a"
-                " durable call of the same key means the same run; give each call a key of its own"
-            )
+        self._reserve(call, request, set(used))
         attempt = Attempt(call, self.context, request, self.path, self.log, publishes=False)
         attempt.submit()
         child, _ = attempt.settled()
         used.add((request.dag_id, call.durable_key))
         return child
+
+    @staticmethod
+    def _reserve(call: _Call, request: TriggerRequest, used: set[tuple[str, str | None]]) -> None:
+        """Add the key of a durable call to those that are used.
+
+        :raises InvalidRequest: it is among them.
+        """
+        if request.durable and (request.dag_id, call.durable_key) in used:
+            raise InvalidRequest(
+                f"key: {values.shown(call.durable_key)} is used twice for {request.dag_id} in this try, and a"
+                " durable call of the same key means the same run; give each call a key of its own"
+            )
+        used.add((request.dag_id, call.durable_key))
 
     def _checked(self, given: Mapping[str, Any]) -> tuple[_Call, TriggerRequest]:
         task = getattr(task_instance(self.context), "task", None)
@@ -126,23 +137,31 @@ class Calls:
         poke_interval: float,
         allowed_states: tuple[str, ...],
         failed_states: tuple[str, ...],
-    ) -> list[str]:
-        """Wait until all runs have ended; return their states."""
+    ) -> Steps[list[str]]:
+        """Return the steps of a wait until all runs have ended; they return their states."""
         rules: dict[str, Any] = {
             "poke_interval": poke_interval,
             "allowed_states": allowed_states,
             "failed_states": failed_states,
         }
         starts = [partial(replace, _run(dag_id, run_id), **rules) for dag_id, run_id in runs]
-        return [state for _, state in wait_for_many(starts, self.path, self.context, self.log)]
+        ended = yield from wait_for_many(starts, self.path, self.context, self.log)
+        return [state for _, state in ended]
 
-    def fan_out(self, requests: Sequence[Mapping[str, Any]], max_active: int | None) -> list[tuple[str, str]]:
-        """Trigger runs and wait for them, at most so many at a time; return their dag ids and run ids.
+    def fan_out(
+        self,
+        requests: Sequence[Mapping[str, Any]],
+        max_active: int | None,
+        returned: Callable[[str, str], Child],
+    ) -> Steps[list[Child]]:
+        """Return the steps that trigger runs and wait for them, at most so many at a time.
 
         :param requests: arguments of the contract, ``key`` and ``openlineage_inject_parent_info``.
+        :param returned: makes what is returned for a run from its dag id and run id.
         """
+        used: set[tuple[str, str | None]] = set()
         for request in requests:  # all are checked before the first is triggered
-            self._checked(request)
+            self._reserve(*self._checked(request), used)
         triggered: list[TriggerRequest] = []
 
         def start(request: Mapping[str, Any]) -> TriggerRequest:
@@ -162,8 +181,8 @@ class Calls:
             return child
 
         starts = [partial(start, request) for request in requests]
-        runs = wait_for_many(starts, self.path, self.context, self.log, max_active=max_active)
-        return [(run.dag_id, run.run_id) for run, _ in runs]
+        runs = yield from wait_for_many(starts, self.path, self.context, self.log, max_active=max_active)
+        return [returned(run.dag_id, run.run_id) for run, _ in runs]
 
     def _used_by(self, request: TriggerRequest) -> set[tuple[str, str | None]]:
         parent = request.parent

@@ -1,12 +1,17 @@
-"""Wait for many dag runs in one process, at the price of a few messages per poll (clause A4)."""
+"""Wait for many dag runs in one process, at the price of a few messages per poll (clause A4).
+
+The wait itself is written once, as steps. :func:`run` takes them in this thread; :func:`run_async` lets an
+event loop go on meanwhile.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
-from urllib.parse import quote
+from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from trigger_compat import events
 from trigger_compat._airflow import AirflowException
@@ -16,13 +21,54 @@ from trigger_compat.polling import next_poll
 from trigger_compat.task.wait import Outage
 from trigger_compat.values import RUN_STATES
 
-QUERY_LENGTH: Final = 24_000
-"""Characters of run ids in one question; uvicorn refuses a request head of more than 64 KiB."""
-
 Name = tuple[str, str]
+Result = TypeVar("Result")
+
+Steps = Generator[float | Callable[[], Any], Any, Result]
+"""What a wait yields: seconds to sleep, or what to call; it is sent what the call returned."""
 
 SHOWN: Final = 20
 """How many failed runs the error at the end names one by one."""
+
+
+def run(steps: Steps[Result], sleep: Callable[[float], None] = time.sleep) -> Result:
+    """Take all steps in this thread, and return what they return."""
+    try:
+        step = next(steps)
+        while True:
+            if not callable(step):
+                sleep(step)
+                step = steps.send(None)
+                continue
+            try:
+                answer = step()
+            except Exception as error:  # noqa: BLE001 - the steps decide
+                step = steps.throw(error)
+            else:
+                step = steps.send(answer)
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+
+
+async def run_async(steps: Steps[Result]) -> Result:
+    """Take all steps without blocking the event loop: each call has a thread, a sleep has none."""
+    try:
+        step = next(steps)
+        while True:
+            if not callable(step):
+                await asyncio.sleep(step)
+                step = steps.send(None)
+                continue
+            try:
+                answer = await asyncio.to_thread(step)
+            except Exception as error:  # noqa: BLE001 - the steps decide
+                step = steps.throw(error)
+            else:
+                step = steps.send(answer)
+    except StopIteration as end:
+        result: Result = end.value
+        return result
 
 
 def wait_for_many(
@@ -33,11 +79,11 @@ def wait_for_many(
     *,
     max_active: int | None = None,
     clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> list[tuple[TriggerRequest, str]]:
+) -> Steps[list[tuple[TriggerRequest, str]]]:
     """Start runs, wait until each is in an allowed or a failed state, and return both in the same order.
 
     :param starts: each returns a run to wait for, and triggers it before that if it has to be triggered.
+        All of them have the same states and the same poke interval.
     :param max_active: how many runs are waited for at a time; None for all.
     :raises AirflowException: once all have ended: some failed, or were deleted; it names them.
     :raises TransientError: polls have failed for :data:`TRANSIENT_ERRORS_TOLERATED_FOR` seconds.
@@ -51,7 +97,7 @@ def wait_for_many(
     logged: tuple[int, int] | None = None
     while waiting or len(runs) < len(starts):
         while len(runs) < len(starts) and (max_active is None or len(waiting) < max_active):
-            run = starts[len(runs)]()
+            run = yield starts[len(runs)]
             runs.append(run)
             if _name(run) not in ended:
                 waiting[_name(run)] = run
@@ -60,9 +106,13 @@ def wait_for_many(
             logged = len(runs), len(ended)
             log.info(events.WAITING_FOR_MANY, runs=len(starts), started=len(runs), ended=len(ended))
         try:
-            for run, state in _changed(list(waiting.values()), path, context):
-                del waiting[_name(run)]
-                ended[_name(run)] = state
+            for dag_id, run_ids in _by_dag(waiting).items():
+                pending = _pending(waiting[dag_id, run_ids[0]])
+                states: Mapping[str, str | None]
+                states = yield partial(path.find_ended, dag_id, run_ids, pending, context)
+                for run_id, state in states.items():
+                    del waiting[dag_id, run_id]
+                    ended[dag_id, run_id] = state
             outage.end()
         except TransientError as error:
             if outage.is_new(error):
@@ -71,10 +121,21 @@ def wait_for_many(
         full = max_active is not None and len(waiting) >= max_active
         if waiting and (full or len(runs) == len(starts)):
             due = next_poll(max(due, clock() - began), next(iter(waiting.values())).poke_interval)
-            sleep(max(0.0, due - (clock() - began)))
+            yield max(0.0, due - (clock() - began))
     log.info(events.MANY_ENDED, runs=len(runs), states=dict(Counter(map(str, ended.values()))))
     _raise_for_failed(runs, ended)
     return [(run, str(ended[_name(run)])) for run in runs]
+
+
+def _by_dag(waiting: Mapping[Name, TriggerRequest]) -> dict[str, list[str]]:
+    by_dag: dict[str, list[str]] = {}
+    for dag_id, run_id in waiting:
+        by_dag.setdefault(dag_id, []).append(run_id)
+    return by_dag
+
+
+def _pending(run: TriggerRequest) -> list[str]:
+    return [state for state in RUN_STATES if run.classify(state) is ChildOutcome.PENDING]
 
 
 def _name(run: TriggerRequest) -> Name:
@@ -89,56 +150,3 @@ def _raise_for_failed(runs: Sequence[TriggerRequest], ended: dict[Name, str | No
     named = [f"{dag_id} {run_id} ({ended[dag_id, run_id] or 'deleted'})" for dag_id, run_id in bad]
     rest = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
     raise AirflowException(f"{len(bad)} of {len(unique)} dag runs failed: {', '.join(named[:SHOWN])}{rest}")
-
-
-def _changed(
-    waiting: list[TriggerRequest], path: Path, context: Any
-) -> Iterator[tuple[TriggerRequest, str | None]]:
-    """Yield the runs whose wait is over, with the state of each: None for a run that was deleted."""
-    for batch in _batches(waiting):
-        pending = [state for state in RUN_STATES if batch[0].classify(state) is ChildOutcome.PENDING]
-        for run in _not_pending(batch, pending, path, context):
-            state = path.get_state(run, context)
-            if run.classify(state) is not ChildOutcome.PENDING or state is None:
-                yield run, state
-
-
-def _batches(waiting: list[TriggerRequest]) -> Iterator[list[TriggerRequest]]:
-    """Yield runs of one dag, as many as one question can name."""
-    by_dag: dict[str, list[TriggerRequest]] = {}
-    for run in waiting:
-        by_dag.setdefault(run.dag_id, []).append(run)
-    for runs in by_dag.values():
-        batch: list[TriggerRequest] = []
-        length = 0
-        for run in runs:
-            size = len("&run_ids=") + len(quote(run.run_id, safe=""))
-            if batch and length + size > QUERY_LENGTH:
-                yield batch
-                batch, length = [], 0
-            batch.append(run)
-            length += size
-        yield batch
-
-
-def _not_pending(
-    runs: list[TriggerRequest], pending: list[str], path: Path, context: Any, count: int | None = None
-) -> list[TriggerRequest]:
-    """Return the runs in none of the pending states, or deleted, by counting and halving.
-
-    :param count: how many are pending, if that is known.
-    """
-    if not pending:
-        return runs
-    if count is None:
-        count = path.count(runs[0].dag_id, [run.run_id for run in runs], pending, context)
-    if count == len(runs):
-        return []
-    if count == 0 or len(runs) == 1:
-        return runs
-    middle = len(runs) // 2
-    left = path.count(runs[0].dag_id, [run.run_id for run in runs[:middle]], pending, context)
-    return [
-        *_not_pending(runs[:middle], pending, path, context, left),
-        *_not_pending(runs[middle:], pending, path, context, count - left),
-    ]

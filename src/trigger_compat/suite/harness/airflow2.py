@@ -7,13 +7,13 @@ import logging
 import os
 import signal
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from trigger_compat.suite.harness.backend import AfterTrigger, Files
-from trigger_compat.suite.harness.process import Outage, Report, import_error, pack
+from trigger_compat.suite.harness.backend import AfterTrigger, Files, fire
+from trigger_compat.suite.harness.process import Outage, Report, import_error
 
 
 class Airflow2:
@@ -71,12 +71,17 @@ class Airflow2:
         else:
             report({"exit_code": 0})
 
-    def run_trigger(self, trigger: Any, report: Report) -> None:
-        async def first_event() -> Any:
-            async for event in trigger.run():
-                return event.payload
+    def run_triggers(self, triggers: Sequence[Any], files: Files, report: Report) -> None:
+        from airflow import settings
+        from sqlalchemy import event
 
-        report({"event": pack(asyncio.run(first_event()))})
+        def executing(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+            if "FROM dag_run" in statement:
+                with files.requests.open("a") as requests:
+                    requests.write("SELECT dag_run\t\n")
+
+        event.listen(settings.engine, "before_cursor_execute", executing)
+        asyncio.run(fire(triggers, report))
 
     def share_api(self) -> None:
         """There is none."""

@@ -13,19 +13,18 @@ import importlib
 import importlib.util
 import inspect
 import json
-import os
 import signal
 import threading
 import time
 import urllib.parse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from trigger_compat.suite.harness import database
-from trigger_compat.suite.harness.backend import AfterTrigger, Files
-from trigger_compat.suite.harness.process import Outage, Report, import_error, pack
+from trigger_compat.suite.harness.backend import AfterTrigger, Files, fire
+from trigger_compat.suite.harness.process import Outage, Report, import_error
 
 USED_BY_EVERY_TRY = (
     "a2wsgi",
@@ -214,16 +213,11 @@ class Airflow3:
             report({"pid": supervisor.pid})
             report({"exit_code": supervisor.wait()})
 
-    def run_trigger(self, trigger: Any, report: Report) -> None:
+    def run_triggers(self, triggers: Sequence[Any], files: Files, report: Report) -> None:
         from airflow.sdk.execution_time import task_runner
 
-        task_runner.SUPERVISOR_COMMS = TriggererComms(self._client("", Path(os.devnull)))
-
-        async def first_event() -> Any:
-            async for event in trigger.run():
-                return event.payload
-
-        report({"event": pack(asyncio.run(first_event()))})
+        task_runner.SUPERVISOR_COMMS = TriggererComms(self._client("", files.requests))
+        asyncio.run(fire(triggers, report))
 
     def run_dag(self, dag_file: Path, files: Files, date: datetime | None, *, own_api: bool) -> None:
         if not own_api:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from trigger_compat.suite.harness.process import Report
+from trigger_compat.suite.harness.process import Report, pack
 
 AfterTrigger = Literal["go on", "freeze", "repeat"]
 """Once the child has been created and before the task knows: stop for good, or trigger once more.
@@ -54,8 +55,8 @@ class Backend(Protocol):
         From SIGUSR1 to this process on, three looks at the child fail for a passing reason.
         """
 
-    def run_trigger(self, trigger: Any, report: Report) -> None:
-        """Run the trigger until it fires; report the ``event`` payload."""
+    def run_triggers(self, triggers: Sequence[Any], files: Files, report: Report) -> None:
+        """Run triggers in one event loop until each has fired: see :func:`fire`."""
 
     def share_api(self) -> None:
         """Let every ``dag.test()`` of this process use the execution API that has been built before it."""
@@ -83,3 +84,17 @@ class Backend(Protocol):
 
     def xcom_value(self, xcom: Any) -> Any:
         """The value of a loaded XCom."""
+
+
+async def fire(triggers: Sequence[Any], report: Report) -> None:
+    """Run all triggers; report the number and payload of each as ``event``, or as ``error``."""
+
+    async def first_event(number: int, trigger: Any) -> None:
+        try:
+            async for event in trigger.run():
+                report({"event": [number, pack(event.payload)]})
+                return
+        except Exception as error:  # noqa: BLE001 - told to the test
+            report({"error": [number, repr(error)]})
+
+    await asyncio.gather(*(first_event(number, trigger) for number, trigger in enumerate(triggers)))

@@ -307,6 +307,11 @@ class Airflow:
         self._forks.append(Forked(target))
         return self._forks[-1]
 
+    def triggerer(self, triggers: Sequence[Any]) -> Triggerer:
+        """Run these triggers beside each other."""
+        files = self.files()
+        return Triggerer(self.fork(lambda report: self.backend.run_triggers(triggers, files, report)), files)
+
     def children(self, states: Sequence[str] = ()) -> tuple[ChildRun, ...]:
         """All dag runs but the parent's, or those in one of these states, oldest first."""
         from airflow.models.dagrun import DagRun
@@ -523,11 +528,10 @@ class Parent:
             trigger = getattr(importlib.import_module(module), name)(**row.kwargs)
             if at_once and hasattr(trigger, "hold"):
                 trigger.hold = 0.0
-        process = self.airflow.fork(lambda report: self.airflow.backend.run_trigger(trigger, report))
+        triggerer = self.airflow.triggerer([trigger])
         if during:
             during()
-        payload = alter(unpack(process.report("event", limit)))
-        process.wait()
+        payload = alter(triggerer.event(0, limit))
         with database.open_session() as session:
             Trigger.submit_event(trigger_id, TriggerEvent(payload), session=session)
         return self.run()
@@ -710,6 +714,38 @@ class Try:
     def _describe(self) -> str:
         state = self.parent._state(**self._which)
         return f"parent: {state}; children: {self.airflow.children()}; end of the log:\n{self._log()[-4000:]}"
+
+
+class Triggerer:
+    """Triggers that run in one process, and in one event loop, as in a triggerer."""
+
+    def __init__(self, process: Forked, files: Files) -> None:
+        self._process = process
+        self._files = files
+
+    def event(self, number: int, limit: float = LIMIT) -> Any:
+        """Wait until the trigger of this number has fired, and return the payload."""
+        return unpack(self.until(lambda: self._event(number), f"trigger {number} fires", limit))
+
+    def has_fired(self, number: int) -> bool:
+        self._process.poll()
+        return self._event(number) is not None
+
+    def _event(self, number: int) -> Any:
+        return next((fired[1] for fired in self._reported("event") if fired[0] == number), None)
+
+    def _reported(self, key: str) -> list[Any]:
+        return [report[key] for report in self._process.reports if key in report]
+
+    def requests(self) -> list[str]:
+        """The calls to the execution API so far, on Airflow 2 the queries for runs: see ``Files``."""
+        return self._files.requests.read_text().splitlines()
+
+    def until(self, condition: Callable[[], Any], what: str, limit: float = LIMIT) -> Any:
+        result = self._process.until(lambda: self._reported("error") or condition(), what, limit)
+        if errors := self._reported("error"):
+            raise HarnessError(f"triggers raised: {errors}")
+        return result
 
 
 def finish(state: str) -> Callable[[Try], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -59,6 +60,48 @@ def calling(_: Any) -> Any:
 
 def _functions(module: Any) -> dict[str, Any]:
     return {name: getattr(module, name) for name in module.__all__ if name.islower()}
+
+
+def awaiting(_: Any) -> Any:
+    """The same with the functions of ``trigger_compat.aio`` (A1-A4); returns also how often the loop went on.
+
+    An ``async def`` task where Airflow has them, from 3.2 on. Below, it runs an event loop of its own.
+    """
+    try:
+        from airflow.sdk.bases.operator import BaseAsyncOperator
+    except ImportError:
+        BaseAsyncOperator = None  # noqa: N806 - a class
+
+    class Awaiting(BaseAsyncOperator or BaseOperator):  # type: ignore[misc, unused-ignore]
+        def __init__(self, *, code: str, trigger_dag_id: str, poke_interval: float, **arguments: Any) -> None:
+            super().__init__(**arguments)
+            self.code = code
+
+        async def aexecute(self, context: Any) -> Any:
+            from trigger_compat import aio
+
+            ticks = 0
+
+            async def tick() -> None:
+                nonlocal ticks
+                while True:
+                    await asyncio.sleep(0.05)
+                    ticks += 1
+
+            clock = asyncio.ensure_future(tick())
+            try:
+                known = {"context": context, "gather": asyncio.gather, "wait": asyncio.wait_for}
+                result = await eval(self.code, {**known, **_functions(aio)})
+            finally:
+                clock.cancel()
+            return [json.loads(json.dumps(result)), ticks]
+
+        if BaseAsyncOperator is None:
+
+            def execute(self, context: Any) -> Any:
+                return asyncio.run(self.aexecute(context))
+
+    return Awaiting
 
 
 def inside(operator: Any) -> Any:
