@@ -148,11 +148,12 @@ def conformance(session: nox.Session) -> None:
         session.error(f"{options.operator} does not keep the contract on every release")
 
 
-@nox.session(default=False, venv_backend="none")
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure. Arguments: [operators | matrix | scale] [--airflow X ...] [--repetitions N] [-k EXPRESSION].
 
-    The default is this package beside upstream's operator; ``matrix`` measures how long these sessions take.
+    The default is this package beside upstream's operator; ``matrix`` measures how long these sessions take,
+    ``scale`` what many waits cost, [--waits N] of them on a real Airflow.
     """
     options = sessions.options(session, {**benchmark.ARGUMENTS, "--airflow": SEVERAL})
     benchmark.SESSIONS[options.what](session, sessions.rows(session, options.airflow), options)

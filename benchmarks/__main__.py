@@ -1,6 +1,7 @@
-"""``python -m benchmarks operators|scale``: measure, print, and write JSON and Markdown.
+"""``python -m benchmarks operators|scale|waits``: measure, print, and write JSON and Markdown.
 
-Needs nothing but Python and what is on its path; the environments of the Airflow releases are given by name.
+Needs nothing but Python and what is on its path, ``waits`` also what the e2e tests need; the environments of
+the Airflow releases are given by name.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     of_operators.add_argument("environments", nargs="+", metavar="AIRFLOW=PYTHON")
     of_scale = commands.add_parser("scale", help="the load of waiting parents, computed and simulated")
     of_scale.add_argument("--chart", type=Path, metavar="FILE", help="draw the chart into this SVG file")
+    of_waits = commands.add_parser("waits", help="many deferred waits on a real Airflow")
+    of_waits.add_argument("--waits", type=int, default=1_000)
+    of_waits.add_argument("environments", nargs="+", metavar="AIRFLOW=PYTHON")
     options = parser.parse_args(arguments)
+    if options.command == "waits":
+        _waits(options.environments, options.waits)
+        return
     if options.command == "scale":
         _write("scale", *scale.report(options.chart))
         return
@@ -42,6 +50,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     machine = f"{machine}; at the end, {operators.machine()}"
     head = f"Medians of {options.repetitions} repetitions in turn. {machine}."
     _write("operators", {"machine": machine, "releases": results}, [head, *operators.table(results)])
+
+
+def _waits(environments: Sequence[str], number: int) -> None:
+    from benchmarks import waits  # needs psycopg2
+
+    found: dict[str, Any] = {}
+    lines: list[str] = []
+    for environment in environments:
+        airflow, _, python = environment.partition("=")
+        print(f"measuring on Airflow {airflow}", flush=True)
+        figures = [waits.measure(Path(python), operator, number) for operator in waits.OPERATORS]
+        found[airflow] = [asdict(each) for each in figures]
+        lines += [f"Airflow {airflow}: {waits.table(figures, number)}", ""]
+    _write("waits", found, lines)
 
 
 def _write(name: str, found: dict[str, Any], lines: Sequence[str]) -> None:

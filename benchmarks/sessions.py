@@ -18,7 +18,15 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tools import junit, parallel
-from tools.environments import FOLDER, LOCKS, ROOT, airflow_python
+from tools.environments import (
+    FOLDER,
+    LOCKS,
+    ROOT,
+    TEST_REQUIREMENTS,
+    airflow_python,
+    group,
+    install_once,
+)
 from trigger_compat import markdown, matrix
 
 if TYPE_CHECKING:
@@ -52,9 +60,14 @@ def operators(session: nox.Session, releases: Sequence[Release], options: argpar
     _benchmarks(session, "operators", "--repetitions", str(options.repetitions), *pythons)
 
 
-def scale(session: nox.Session, _: Sequence[Release], __: argparse.Namespace) -> None:
-    """Compute and simulate the load of many waiting parents."""
+def scale(session: nox.Session, releases: Sequence[Release], options: argparse.Namespace) -> None:
+    """Compute and simulate the load of many waiting parents; measure it, by default on the newest release."""
     _benchmarks(session, "scale")
+    install_once(session, *group("e2e"), *TEST_REQUIREMENTS)
+    rows = releases or matrix.load().final_defaults[-1:]
+    pythons = [f"{row.airflow}={airflow_python(session, row)}" for row in rows]
+    path = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])}
+    session.run("python", "-m", "benchmarks", "waits", "--waits", str(options.waits), *pythons, env=path)
 
 
 def _benchmarks(session: nox.Session, *arguments: str) -> None:
@@ -155,5 +168,6 @@ ARGUMENTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "what": {"nargs": "?", "choices": tuple(SESSIONS), "default": "operators"},
     "--repetitions": {"type": int, "default": 5},
     "-k": {"default": "test_wait"},
+    "--waits": {"type": int, "default": 1_000},
 }
 """Their other arguments, as ``argparse`` takes them."""

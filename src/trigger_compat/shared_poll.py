@@ -59,6 +59,10 @@ class Wait:
         """Seconds that have to be between two polls of the dag, for this wait."""
         return min(SPACING, self.poke_interval / 4)
 
+    def is_due(self, now: float) -> bool:
+        """Whether it is time for a poll; a timer of an event loop may be early by its resolution."""
+        return now >= self.due - 1e-3
+
     def is_due_soon(self, now: float) -> bool:
         """Whether a poll at this moment serves this wait too: at least half of its gap is over."""
         return now >= self.due - self.gap / 2
@@ -100,7 +104,7 @@ class SharedPoll:
                     continue
                 async with self._polling:
                     await asyncio.sleep(self._polled + wait.spacing - _now())
-                    if not wait.news.is_set() and wait.due <= _now():
+                    if not wait.news.is_set() and wait.is_due(_now()):
                         await self._poll()
         finally:
             self._waits.discard(wait)

@@ -361,7 +361,8 @@ class Stack:
         deadline = time.monotonic() + START_SECONDS
         if POSTGRES in (running := self._part_processes()):
             for part in sorted(self._stuck() & running.keys()):
-                self.kill_part(part)
+                with contextlib.suppress(StackError):  # it has just ended by itself
+                    self.kill_part(part)
         absent = [part for part in (POSTGRES, *self._parts) if part not in self._part_processes()]
         if POSTGRES in absent:
             self._start_postgres(deadline, "airflow")

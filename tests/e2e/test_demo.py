@@ -17,8 +17,18 @@ from tests.e2e import demo, processes
 
 def start(python: Path, output: Path, *options: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, demo.__file__, "--python", str(python), *options]
+
+    def can_be_interrupted() -> None:
+        """What a shell starts with ``&`` ignores SIGINT, and so would all that it starts."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
     with output.open("wb") as stream:
-        return subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
+        return subprocess.Popen(
+            command,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            preexec_fn=can_be_interrupted,  # noqa: PLW1509 - takes no lock
+        )
 
 
 def listening_ports(of: list[psutil.Process]) -> set[int]:

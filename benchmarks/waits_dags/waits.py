@@ -1,0 +1,29 @@
+"""Many deferred parents, and the runs that they wait for. The benchmark writes their rows."""
+
+from __future__ import annotations
+
+import os
+
+if os.environ["WAITS_OPERATOR"] == "own":
+    from trigger_compat import TriggerDagRunOperator
+else:
+    try:
+        from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+    except ImportError:  # Airflow 2 without the provider
+        from airflow.operators.trigger_dagrun import TriggerDagRunOperator
+try:
+    from airflow.sdk import DAG
+except ImportError:  # Airflow 2
+    from airflow import DAG
+
+with DAG("waits_child", schedule=None, is_paused_upon_creation=True):
+    pass
+
+with DAG("waits_parent", schedule=None):
+    TriggerDagRunOperator.partial(
+        task_id="trigger",
+        trigger_dag_id="waits_child",
+        wait_for_completion=True,
+        deferrable=True,
+        pool="waits",
+    ).expand(conf=[{"number": number} for number in range(int(os.environ["WAITS"]))])
