@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from airflow.models import DagRun, Pool, TaskInstance, Trigger
-from airflow.utils import timezone
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
@@ -20,7 +19,7 @@ number = int(os.environ["WAITS"])
 poke = float(os.environ["WAITS_POKE"])
 is_airflow_3 = hasattr(DagRun, "run_after")
 
-now = timezone.utcnow()
+now = datetime.now(timezone.utc)
 dates = [now - timedelta(days=1, seconds=n) for n in range(number)]
 run_ids = [f"trigger_compat__waits_parent__{date.isoformat()}__{n:05}" for n, date in enumerate(dates)]
 
@@ -41,8 +40,9 @@ def trigger(n: int) -> Trigger:
 
 with create_session() as session:
     for date, run_id in zip(dates, run_ids, strict=True):
-        when = {"logical_date": date, "run_after": date} if is_airflow_3 else {"execution_date": date}
-        run = DagRun(dag_id="waits_child", run_id=run_id, run_type="manual", state="running", **when)
+        fields: dict[str, Any] = {"run_type": "manual", "state": "running"}
+        fields |= {"logical_date": date, "run_after": date} if is_airflow_3 else {"execution_date": date}
+        run = DagRun(dag_id="waits_child", run_id=run_id, **fields)
         run.start_date = now
         session.add(run)
 with create_session() as session:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 
 if os.environ["WAITS_OPERATOR"] == "own":
-    from trigger_compat import TriggerDagRunOperator
-else:
-    try:
-        from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-    except ImportError:  # Airflow 2 without the provider
-        from airflow.operators.trigger_dagrun import TriggerDagRunOperator
+    home = "trigger_compat"
+elif importlib.util.find_spec("airflow.providers.standard"):
+    home = "airflow.providers.standard.operators.trigger_dagrun"
+else:  # Airflow 2 without the provider
+    home = "airflow.operators.trigger_dagrun"
 try:
     from airflow.sdk import DAG
 except ImportError:  # Airflow 2
@@ -20,7 +21,7 @@ with DAG("waits_child", schedule=None, is_paused_upon_creation=True):
     pass
 
 with DAG("waits_parent", schedule=None):
-    TriggerDagRunOperator.partial(
+    importlib.import_module(home).TriggerDagRunOperator.partial(
         task_id="trigger",
         trigger_dag_id="waits_child",
         wait_for_completion=True,

@@ -8,33 +8,50 @@ supervisor is sent from a thread, and between two polls of a wait there is neith
 from __future__ import annotations
 
 import asyncio
-from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from trigger_compat import accessor
 from trigger_compat.accessor import ChildRun, calls_of, steps_of_fan_out, steps_of_wait, wait_rules
+from trigger_compat.values import UNSET, Unset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
 __all__ = ["get_dagrun_state", "trigger_dag_run", "trigger_dag_runs", "wait_for_dag_runs"]
 
 
-def _in_thread(
-    function: Callable[Arguments, Result],
-) -> Callable[Arguments, Coroutine[Any, Any, Result]]:
-    @wraps(function)
-    async def awaitable(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        return await asyncio.to_thread(function, *args, **kwargs)
+async def trigger_dag_run(
+    trigger_dag_id: str,
+    *,
+    trigger_run_id: str | None = None,
+    conf: Mapping[str, Any] | str | None = None,
+    logical_date: str | datetime | Unset | None = UNSET,
+    run_after: str | datetime | Unset | None = UNSET,
+    reset_dag_run: bool = False,
+    skip_when_already_exists: bool = False,
+    fail_when_dag_is_paused: bool = False,
+    note: str | None = None,
+    openlineage_inject_parent_info: bool = True,
+    durable: bool = False,
+    key: str | None = None,
+    context: Mapping[str, Any] | None = None,
+) -> ChildRun:
+    """Trigger a dag run from the running task, and return it without waiting.
 
-    return awaitable
+    See :func:`trigger_compat.trigger_dag_run`.
+    """
+    return await asyncio.to_thread(accessor.trigger_dag_run, **locals())
 
 
-trigger_dag_run = _in_thread(accessor.trigger_dag_run)
-get_dagrun_state = _in_thread(accessor.get_dagrun_state)
+async def get_dagrun_state(
+    dag_id: str, run_id: str, *, context: Mapping[str, Any] | None = None
+) -> str | None:
+    """Return the state of a dag run, None if there is no such run.
+
+    See :func:`trigger_compat.get_dagrun_state`.
+    """
+    return await asyncio.to_thread(accessor.get_dagrun_state, dag_id, run_id, context=context)
 
 
 async def wait_for_dag_runs(

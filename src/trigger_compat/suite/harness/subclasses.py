@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from typing import Any
 
 try:
@@ -67,12 +68,10 @@ def awaiting(_: Any) -> Any:
 
     An ``async def`` task where Airflow has them, from 3.2 on. Below, it runs an event loop of its own.
     """
-    try:
-        from airflow.sdk.bases.operator import BaseAsyncOperator
-    except ImportError:
-        BaseAsyncOperator = None  # noqa: N806 - a class
+    home = sys.modules[BaseOperator.__module__]
+    base: Any = getattr(home, "BaseAsyncOperator", BaseOperator)
 
-    class Awaiting(BaseAsyncOperator or BaseOperator):  # type: ignore[misc, unused-ignore]
+    class Awaiting(base):  # type: ignore[misc, unused-ignore]
         def __init__(self, *, code: str, trigger_dag_id: str, poke_interval: float, **arguments: Any) -> None:
             super().__init__(**arguments)
             self.code = code
@@ -96,7 +95,7 @@ def awaiting(_: Any) -> Any:
                 clock.cancel()
             return [json.loads(json.dumps(result)), ticks]
 
-        if BaseAsyncOperator is None:
+        if base is BaseOperator:
 
             def execute(self, context: Any) -> Any:
                 return asyncio.run(self.aexecute(context))
