@@ -10,10 +10,11 @@ Airflow has no such accessor yet (``ti.trigger_dag_run``, apache/airflow#69135).
 from __future__ import annotations
 
 from inspect import signature
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from trigger_compat import values
 from trigger_compat.errors import InvalidRequest, OutsideTask
+from trigger_compat.task.steps import run
 from trigger_compat.values import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from trigger_compat.task.calls import Calls
-    from trigger_compat.task.wait_for_many import Steps
-
-Result = TypeVar("Result")
+    from trigger_compat.task.steps import Steps
 
 
 class ChildRun(NamedTuple):
@@ -106,7 +105,7 @@ def wait_for_dag_runs(
     :raises trigger_compat.paths.TransientError: polls have failed for 10 minutes (W7).
     """
     rules = wait_rules(poke_interval, allowed_states, failed_states)
-    return _run(steps_of_wait(calls_of(context), children, rules))
+    return run(steps_of_wait(calls_of(context), children, rules))
 
 
 _ARGUMENTS: Final = frozenset(signature(trigger_dag_run).parameters) - {"context"}
@@ -138,7 +137,7 @@ def trigger_dag_runs(
     The other parameters and errors are those of :func:`wait_for_dag_runs`.
     """
     rules = wait_rules(poke_interval, allowed_states, failed_states)
-    return _run(steps_of_fan_out(calls_of(context), requests, max_active, durable, rules))
+    return run(steps_of_fan_out(calls_of(context), requests, max_active, durable, rules))
 
 
 def steps_of_wait(
@@ -172,12 +171,6 @@ def steps_of_fan_out(
             own.setdefault("key", str(number))
         complete.append(own)
     return calls.fan_out(complete, max_active, ChildRun)
-
-
-def _run(steps: Steps[Result]) -> Result:
-    from trigger_compat.task.wait_for_many import run  # loads Airflow
-
-    return run(steps)
 
 
 def wait_rules(

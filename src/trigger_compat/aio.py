@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from trigger_compat import accessor
 from trigger_compat.accessor import ChildRun, calls_of, steps_of_fan_out, steps_of_wait, wait_rules
+from trigger_compat.task.steps import run_async
 from trigger_compat.values import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -66,8 +67,6 @@ async def wait_for_dag_runs(
 
     See :func:`trigger_compat.wait_for_dag_runs`. A wait that is cancelled sends nothing any more.
     """
-    from trigger_compat.task.wait_for_many import run_async  # loads Airflow
-
     rules = wait_rules(poke_interval, allowed_states, failed_states)
     return await run_async(steps_of_wait(calls_of(context), children, rules))
 
@@ -87,7 +86,5 @@ async def trigger_dag_runs(
     See :func:`trigger_compat.trigger_dag_runs`. When it is cancelled, a trigger that is on its way is still
     sent; the runs that were triggered go on.
     """
-    from trigger_compat.task.wait_for_many import run_async  # loads Airflow
-
     rules = wait_rules(poke_interval, allowed_states, failed_states)
     return await run_async(steps_of_fan_out(calls_of(context), requests, max_active, durable, rules))

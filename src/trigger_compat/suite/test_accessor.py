@@ -265,6 +265,22 @@ def test_a_deleted_run_is_named_too(airflow: Airflow) -> None:
 
 
 @pytest.mark.clause("A4")
+@pytest.mark.clause("W7")
+def test_a_short_outage_ends_no_wait(airflow: Airflow) -> None:
+    def outage(running: Try) -> None:
+        polled(running)
+        running.outage()
+        running.stays(2.0)
+        for child in airflow.children():
+            airflow.set_state(child, "success")
+
+    outcome = calling(airflow, WAIT, before=FIVE).run(outage)
+
+    assert outcome.state == "success"
+    assert outcome.log.count("Cannot read the states of the dag runs") == 1
+
+
+@pytest.mark.clause("A4")
 def test_a_poll_is_one_message_for_all(airflow: Airflow) -> None:
     if not airflow.has_api:
         pytest.skip("on Airflow 2 a poll is a query of the database")

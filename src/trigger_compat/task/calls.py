@@ -18,7 +18,8 @@ from trigger_compat.paths import Path, TransientError, load, task_instance
 from trigger_compat.task.attempt import Attempt
 from trigger_compat.task.records import STORE
 from trigger_compat.task.request import request_of
-from trigger_compat.task.wait_for_many import Steps, wait_for_many
+from trigger_compat.task.steps import Steps
+from trigger_compat.task.wait_for_many import wait_for_many
 
 Child = TypeVar("Child")
 

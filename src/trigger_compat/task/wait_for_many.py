@@ -1,74 +1,25 @@
-"""Wait for many dag runs in one process, at the price of a few messages per poll (clause A4).
-
-The wait itself is written once, as steps. :func:`run` takes them in this thread; :func:`run_async` lets an
-event loop go on meanwhile.
-"""
+"""Wait for many dag runs in one process, at the price of a few messages per poll (clause A4)."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from trigger_compat import events
 from trigger_compat._airflow import AirflowException
 from trigger_compat.contract import TRANSIENT_ERRORS_TOLERATED_FOR, ChildOutcome, TriggerRequest
 from trigger_compat.paths import Path, TransientError
 from trigger_compat.polling import next_poll
+from trigger_compat.task.steps import Steps
 from trigger_compat.task.wait import Outage
 from trigger_compat.values import RUN_STATES
 
 Name = tuple[str, str]
-Result = TypeVar("Result")
-
-Steps = Generator[float | Callable[[], Any], Any, Result]
-"""What a wait yields: seconds to sleep, or what to call; it is sent what the call returned."""
-
 SHOWN: Final = 20
 """How many failed runs the error at the end names one by one."""
-
-
-def run(steps: Steps[Result], sleep: Callable[[float], None] = time.sleep) -> Result:
-    """Take all steps in this thread, and return what they return."""
-    try:
-        step = next(steps)
-        while True:
-            if not callable(step):
-                sleep(step)
-                step = steps.send(None)
-                continue
-            try:
-                answer = step()
-            except Exception as error:  # noqa: BLE001 - the steps decide
-                step = steps.throw(error)
-            else:
-                step = steps.send(answer)
-    except StopIteration as end:
-        result: Result = end.value
-        return result
-
-
-async def run_async(steps: Steps[Result]) -> Result:
-    """Take all steps without blocking the event loop: each call has a thread, a sleep has none."""
-    try:
-        step = next(steps)
-        while True:
-            if not callable(step):
-                await asyncio.sleep(step)
-                step = steps.send(None)
-                continue
-            try:
-                answer = await asyncio.to_thread(step)
-            except Exception as error:  # noqa: BLE001 - the steps decide
-                step = steps.throw(error)
-            else:
-                step = steps.send(answer)
-    except StopIteration as end:
-        result: Result = end.value
-        return result
 
 
 def wait_for_many(
