@@ -1,7 +1,8 @@
 """The load of many waiting parents on the API server: a model, and a simulation that checks it.
 
 The simulation runs the product's own polling schedule (``wait.next_poll``) for every parent, event by event,
-in front of one queue. The model knows only rates. ``docs/scale.md`` explains both.
+in front of one queue. The model knows only rates. Deferrals are simulated by ``shared``, and measured by
+``waits``. ``docs/scale.md`` explains all.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks import shared
 from trigger_compat.polling import FIRST_GAP, next_poll
 
 POKE: Final = 60.0
@@ -24,11 +26,24 @@ PARENTS: Final = (100, 1_000, 10_000)
 CHILDREN: Final = (30.0, 300.0, 1_800.0)
 """Seconds that a child takes."""
 
+DEFERRED: Final = (
+    (100, 30.0),
+    (100, 300.0),
+    (100, 1_800.0),
+    (1_000, 30.0),
+    (1_000, 300.0),
+    (1_000, 1_800.0),
+    (10_000, 300.0),
+)
+"""Parents, and seconds that a child takes; the last takes minutes to simulate."""
+ANSWER: Final = 0.006
+"""Seconds that a triggerer waits for an answer, as measured: see ``waits``."""
+
 Schedule = Callable[[float, float], float]
 
 
 def plain(elapsed: float, poke: float) -> float:
-    """Return the next poll of plain polling: a task-runner wait, upstream's on 2.11, or a deferral."""
+    """Return the next poll of plain polling: a task-runner wait, or upstream's in every mode."""
     return (math.floor(elapsed / poke + 1e-9) + 1) * poke
 
 
@@ -143,7 +158,20 @@ def report(chart: Path | None) -> tuple[dict[str, Any], list[str]]:
     ]
     if chart:
         chart.write_text(draw(), encoding="utf-8")
-    return {"steady": steady, "bursts": bursts}, lines
+    deferred = list(_deferred())
+    lines += [
+        "",
+        f"Deferrals, polled together, poke_interval {POKE:.0f} s; a message takes {1000 * ANSWER:.0f} ms:",
+        "",
+        "| parents | child takes | messages per interval | one by one | noticed after | triggerer busy |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['parents']:,} | {row['child']:,.0f} s | {row['messages']:,.0f} | {row['parents']:,} "
+        f"| {row['late']:.1f} s | {row['busy']:.0%} |"
+        for row in deferred
+    ]
+    return {"steady": steady, "bursts": bursts, "deferred": deferred}, lines
 
 
 def _steady() -> Iterator[dict[str, Any]]:
@@ -168,6 +196,13 @@ def _bursts() -> Iterator[dict[str, Any]]:
         for mode, schedule in MODES.items():
             load = simulate(parents, 300.0, schedule, answer=0.005, at_once=True)
             yield {"parents": parents, "mode": mode, **asdict(load)}
+
+
+def _deferred() -> Iterator[dict[str, Any]]:
+    for parents, child in DEFERRED:
+        print(f"simulating {parents:,} deferrals, children of {child:,.0f} s", flush=True)
+        load = shared.simulate(parents, child, POKE, answer=ANSWER)
+        yield {"parents": parents, "child": child, **asdict(load)}
 
 
 WIDTH: Final = 720
