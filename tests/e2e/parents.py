@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -110,15 +111,19 @@ class Parent:
         """Let the children succeed; or open another door that a process waits at."""
         self._doors.joinpath(door or self.name).touch()
 
-    def close(self) -> None:
+    def close(self, door: str | None = None) -> None:
         """Shut the door again, for children to come."""
-        self._doors.joinpath(self.name).unlink()
+        self._doors.joinpath(door or self.name).unlink()
+
+    def open_to_fail(self, door: str) -> None:
+        """Let the children at a door fail."""
+        ready = self._doors / f"{door}.next"
+        ready.write_text("failed")
+        ready.rename(self._doors / door)
 
     def fail_child(self) -> None:
         """Let the child fail, and shut the door for the next one."""
-        ready = self._doors / f"{self.name}.next"
-        ready.write_text("failed")
-        ready.rename(self._doors / self.name)
+        self.open_to_fail(self.name)
         self.until(lambda: self.children[-1].state == "failed")
         self.close()
 
@@ -158,9 +163,9 @@ class Parent:
     def log(self, try_number: int) -> list[str]:
         return self.stack.task_log(self.dag_id, self.run_id, TASK, try_number)
 
-    def names(self, child: str) -> bool:
-        """Whether the log of the present try names this child."""
-        return any(child in line for line in self.log(self.tries))
+    def names(self, text: str) -> bool:
+        """Whether the log of the present try names this child, or has this text."""
+        return any(text in line for line in self.log(self.tries))
 
     def stays_down(self, seconds: float) -> None:
         """Let time pass with a part away, long enough that the parent has looked for its child in vain."""
@@ -201,6 +206,13 @@ class Parent:
         assert self.recorded == runs[-1].run_id, self.seen()
         assert self.state == "success", self.seen()
         assert on_try is None or self.took(on_try), self.seen()
+
+    def succeeds_with(self, states: Mapping[str, int]) -> None:
+        """Check that a task function ends right, with so many children in each state, and no other."""
+        self.until(self.ended)
+        assert self.state == "success", self.seen()
+        self.until(lambda: all(run.state in END_STATES for run in self.children))
+        assert Counter(run.state for run in self.children) == Counter(states), self.seen()
 
     def took(self, tries: int) -> bool:
         """Whether it has come to its end on this try.

@@ -260,6 +260,41 @@ def failed_child_is_followed_by_a_new_one(stack: Stack, name: str) -> None:
     parent.succeeds(children=["failed", "success"], on_try=2)
 
 
+@about("many.killed-in-the-middle")
+def killed_fan_out_of_a_function_triggers_the_rest(stack: Stack, name: str) -> None:
+    parent = Parent(stack, name, {"dies": parent_dies(stack), "after": "10"})
+    parent.until(lambda: len(parent.children) >= 10)
+    parent.succeeds_with({"success": 20})
+    assert parent.took(2), parent.seen()
+
+
+@about("few-at-a-time.killed")
+def killed_fan_out_keeps_its_limit(stack: Stack, name: str) -> None:
+    parent = Parent(stack, name)
+    parent.until(lambda: parent.waits() and len(parent.children) == 2)
+    parent.kill()
+    parent.until(parent.tried(2))
+    parent.until(lambda: parent.names("5 dag runs: 2 triggered, 0 ended"))
+    assert len(parent.children) == 2, parent.seen()
+    parent.open()
+    parent.succeeds_with({"success": 5})
+
+
+@about("loop.one-fails")
+def failed_child_among_others_is_triggered_again(stack: Stack, name: str) -> None:
+    parent = Parent(stack, name)
+    parent.until(lambda: parent.waits() and len(parent.children) == 3)
+    parent.open_to_fail(f"{name}.b")
+    parent.until(lambda: any(run.state == "failed" for run in parent.children))
+    parent.close(f"{name}.b")
+    for key in "ac":
+        parent.open(f"{name}.{key}")
+    parent.until(lambda: len(parent.children) == 4)
+    parent.open(f"{name}.b")
+    parent.succeeds_with({"success": 3, "failed": 1})
+    assert parent.took(2), parent.seen()
+
+
 @about("waiting.cleared-after-success", "fire.cleared-after-success")
 def cleared_after_success_triggers_a_second_child(stack: Stack, name: str) -> None:
     parent = Parent(stack, name)

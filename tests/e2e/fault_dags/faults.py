@@ -10,7 +10,8 @@ A parent's conf may hold:
 
 - `gate`: its first try stops before it does anything, until the file of that name is there;
 - `dies`: its first try kills its own `process`, or its whole `host`, as soon as the trigger is answered. No
-  test could be that quick from outside: without waiting, the try is over some milliseconds later.
+  test could be that quick from outside: without waiting, the try is over some milliseconds later;
+- `after`: it does so after so many triggers; 1 without it.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ import time
 from datetime import datetime, timedelta, timezone
 from importlib import import_module, util
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from trigger_compat import TriggerDagRunOperator
+from trigger_compat import TriggerDagRunOperator, trigger_dag_run, trigger_dag_runs, wait_for_dag_runs
 
 
 def first(name: str, module: str, older: str) -> Any:
@@ -36,11 +37,16 @@ def first(name: str, module: str, older: str) -> Any:
 
 DAG = first("DAG", "airflow.sdk", "airflow")
 task = first("task", "airflow.sdk", "airflow.decorators")
+get_current_context = first("get_current_context", "airflow.sdk", "airflow.operators.python")
+EmptyOperator = first(
+    "EmptyOperator", "airflow.providers.standard.operators.empty", "airflow.operators.empty"
+)
 AirflowFailException = first("AirflowFailException", "airflow.sdk.exceptions", "airflow.exceptions")
 START = datetime(2024, 1, 1, tzinfo=timezone.utc)
 DOORS = Path(os.environ["AIRFLOW_HOME"], "doors")
 RETRY_SECONDS = float(os.environ.get("TRIGGER_COMPAT_RETRY_SECONDS", "1"))
 CLONES = 5
+MANY = 20
 
 KINDS: dict[str, dict[str, Any]] = {
     "waiting": {},
@@ -55,6 +61,9 @@ KINDS: dict[str, dict[str, Any]] = {
     # On 3.0 - 3.2 the default is to wait in the task runner; Airflow 2 has no runner that waits.
     "own-wait": {"path": "accessor"} if util.find_spec("airflow.sdk") else {},
 }
+
+FUNCTIONS = ("many", "few-at-a-time", "loop")
+"""Kinds of parents that are task functions, and trigger several runs each."""
 
 
 def wait_for_door(dag_run: Any = None) -> None:
@@ -78,24 +87,34 @@ def first_try(context: Any) -> None:
             time.sleep(0.05)
         DOORS.joinpath(conf["gate"] + ".passed").touch()
     if "dies" in conf:
-        die_when_triggered(conf["dies"])
+        die_when_triggered(conf["dies"], int(conf.get("after", 1)))
 
 
-def die_when_triggered(what: str) -> None:
+def die_when_triggered(what: str, after: int) -> None:
     """Put the kill behind the call that triggers, wherever this Airflow has it."""
+    triggered = 0
 
-    def die() -> NoReturn:
+    def die() -> None:
+        nonlocal triggered
+        triggered += 1
+        if triggered < after:
+            return
         if what == "host":
             os.kill(os.getppid(), signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
-        raise AssertionError
 
     try:
         from airflow.sdk.execution_time import task_runner
     except ImportError:
         airflow2: Any = import_module("trigger_compat.paths.airflow2")
         trigger_dag = airflow2.trigger_dag
-        airflow2.trigger_dag = lambda **arguments: (trigger_dag(**arguments), die())
+
+        def trigger_and_die(**arguments: Any) -> Any:
+            run = trigger_dag(**arguments)
+            die()
+            return run
+
+        airflow2.trigger_dag = trigger_and_die
         return
     comms: Any = type(task_runner.SUPERVISOR_COMMS)
     send = comms.send
@@ -107,6 +126,22 @@ def die_when_triggered(what: str) -> None:
         return answer
 
     comms.send = send_and_die
+
+
+def call(kind: str, child: str, parent: str) -> list[str]:
+    """Trigger several runs of the child, wait for them, and return their run ids."""
+    first_try(get_current_context())
+    if kind == "many":  # whose children have nothing to do
+        runs = trigger_dag_runs([{"trigger_dag_id": child}] * MANY, poke_interval=3, durable=True)
+    elif kind == "few-at-a-time":
+        requests = [{"trigger_dag_id": child, "conf": {"door": parent}}] * CLONES
+        runs = trigger_dag_runs(requests, max_active=2, poke_interval=3, durable=True)
+    else:
+        runs = [
+            trigger_dag_run(child, conf={"door": f"{parent}.{key}"}, durable=True, key=key) for key in "abc"
+        ]
+        wait_for_dag_runs(runs, poke_interval=3)
+    return [run.run_id for run in runs]
 
 
 def build(parent: str) -> None:
@@ -128,6 +163,9 @@ def build(parent: str) -> None:
     with DAG(f"{parent}.parent", schedule=None, start_date=START, catchup=False) as parent_dag:
         if kind == "mapped":
             TriggerDagRunOperator.partial(**arguments).expand(conf=[conf] * CLONES)
+        elif kind in FUNCTIONS:
+            options = {name: arguments[name] for name in ("task_id", "retries", "retry_delay")}
+            task(**options)(call)(kind, child, parent)
         elif kind == "fan-out":
             del arguments["trigger_dag_id"]
             TriggerDagRunOperator.partial(conf=conf, **arguments).expand(trigger_dag_id=[child, other])
@@ -136,6 +174,9 @@ def build(parent: str) -> None:
     globals()[f"{parent} parent"] = parent_dag
     for dag_id in (child, other) if kind == "fan-out" else (child,):
         with DAG(dag_id, schedule=None, start_date=START, catchup=False) as globals()[dag_id]:
+            if kind == "many":
+                EmptyOperator(task_id="nothing")
+                continue
             # A fault may hit the child as well; it is not the child's fate that is looked at.
             task(wait_for_door, retries=9, retry_delay=timedelta(seconds=RETRY_SECONDS))()
 
