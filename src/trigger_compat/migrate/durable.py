@@ -38,9 +38,10 @@ def add(file: PythonFile, done: Changes) -> None:
 def _add(file: PythonFile, trigger: triggers.Trigger, starts: list[int], done: Changes) -> None:
     at = starts[trigger.line - 1]
     waits, retries = trigger.get("wait_for_completion", False), trigger.get("retries", None)
-    if isinstance(waits, Unknown):
-        done.leave(at, f"durable=True was not added: whether it waits is unknown ({waits.source})")
-    elif waits is not True:
+    if not isinstance(waits, bool):
+        source = waits.source if isinstance(waits, Unknown) else repr(waits)
+        done.leave(at, f"durable=True was not added: whether it waits is unknown ({source})")
+    elif not waits:
         return
     elif retries is None:
         done.leave(at, NO_RETRIES)

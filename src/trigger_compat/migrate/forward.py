@@ -94,7 +94,7 @@ def _only_names(file: PythonFile, statement: Import, alias: Alias, bound: str, d
             done.leave(
                 statement.span.start, f"not rewritten: line {line} uses {what}, which {OURS} does not have"
             )
-            done.settled.append(statement.span)
+            done.settled += [statement.span, file.spans[user]]
             return False
         used.append(file.spans[attribute])
     done.settled += used

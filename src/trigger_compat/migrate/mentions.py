@@ -8,6 +8,7 @@ from typing import Final
 
 import libcst as cst
 
+from trigger_compat.dags.files import line_end
 from trigger_compat.migrate.edits import Changes, Remark
 from trigger_compat.migrate.homes import MODULES, OURS, SHORT_MARKS, WHOLE_MARK
 from trigger_compat.migrate.python import Import, PythonFile, Span
@@ -26,13 +27,14 @@ def left(file: PythonFile, changes: Changes, mention: re.Pattern[str], *, ours: 
     """
     starts = {file.spans[name].start: name for name in file.names}
     settled = [*changes.settled, *marks(file.text), *(() if ours else _uses_of_ours(file))]
+    done = -1  # the end of the line of the last remark: one is enough
     for found in mention.finditer(file.text):
         at = found.start() + (found[0][0] == ".")
-        if any(start <= at < end for start, end in settled):
+        if at < done or any(start <= at < end for start, end in settled):
             continue
-        reason = _reason(file, at, starts.get(at))
-        if reason:
+        if reason := _reason(file, at, starts.get(at)):
             yield Remark(at, reason)
+            done = line_end(file.text, at)
     if not ours:
         yield from _computed(file)
 

@@ -161,7 +161,13 @@ def parse(text: str) -> PythonFile:
 
     :raises Unreadable: LibCST cannot parse it.
     """
-    wrapper = metadata.MetadataWrapper(_module(text), unsafe_skip_copy=True)
+    try:
+        return _known(text, metadata.MetadataWrapper(_module(text), unsafe_skip_copy=True))
+    except RecursionError as error:
+        raise Unreadable("cannot be parsed: an expression is nested too deeply") from error
+
+
+def _known(text: str, wrapper: metadata.MetadataWrapper) -> PythonFile:
     starts = [*line_starts(text), len(text)]  # a file without a newline at its end has one to LibCST
 
     def place(position: metadata.CodePosition) -> int:

@@ -135,11 +135,12 @@ def _of_yaml(text: str, direction: Direction) -> Changes:
 
 
 def _comes_back(path: Path, old: str, new: str) -> bool:
-    """Whether ``--reverse`` would give the same text. If not, the edits are refused."""
+    """Whether ``--reverse`` would give the same text, or what it gives of an earlier migration."""
     try:
-        return apply(new, _changes(path, new, Direction(reverse=True)).edits) == old
+        changes = [_changes(path, text, Direction(reverse=True)) for text in (old, new)]
     except Unreadable:
         return False
+    return apply(old, changes[0].edits) == apply(new, changes[1].edits)
 
 
 def left(outcomes: Sequence[Outcome], *, after: bool) -> list[Left]:
