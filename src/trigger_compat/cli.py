@@ -57,9 +57,20 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
     what = "say which Airflow is here, which path a trigger takes and why, and what it cannot keep"
-    command = commands.add_parser("doctor", help=what, description=_sentence(what))
-    command.add_argument("--format", choices=tuple(doctor.FORMATS), default="table")
-    command.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+    also = " With dags: say what can go wrong with their triggers, from the files alone."
+    command = commands.add_parser("doctor", help=what, description=_sentence(what) + also)
+    add = command.add_argument
+    add(
+        "dags",
+        nargs="*",
+        type=Path,
+        metavar="DAGS",
+        help="folders and files: Python, and YAML of dag-factory",
+    )
+    add("--airflow", metavar="X.Y.Z", help="with dags: the release to judge for; default: the installed one")
+    add("--format", choices=tuple(doctor.FORMATS), default="table")
+    add("--html", type=Path, metavar="FILE", help="with dags: also write a page to look at")
+    add("--output", type=Path, metavar="FILE", help="default: standard output")
     command.set_defaults(run=_doctor)
 
 
@@ -136,7 +147,26 @@ def _add_floor(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    if options.dags:
+        return _doctor_of_dags(options)
+    if options.airflow or options.html:
+        raise UsageError(
+            "trigger-compat doctor: --airflow and --html need dags; see trigger-compat doctor --help"
+        )
     _write(doctor.FORMATS[options.format](doctor.examine()), options.output)
+    return 0
+
+
+def _doctor_of_dags(options: argparse.Namespace) -> int:
+    from trigger_compat.dags import report, risks
+
+    airflow = options.airflow or doctor.installed() or ""
+    if options.airflow:
+        load_matrix().release(options.airflow)
+    folder = risks.examine(options.dags, airflow)
+    if options.html:
+        _write(report.as_html(folder), options.html)
+    _write(report.FORMATS[options.format](folder), options.output)
     return 0
 
 

@@ -5,17 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from trigger_compat.dags.literals import NO_DEFAULTS, UNKNOWN_DEFAULTS, Constants, Defaults, Unknown
-
-OPERATOR: Final = "TriggerDagRunOperator"
-OURS: Final = "trigger_compat"
-UPSTREAM: Final = (
-    "airflow.providers.standard.operators.trigger_dagrun",
-    "airflow.operators.trigger_dagrun",
-    "airflow.operators.dagrun_operator",
-)
+from trigger_compat.dags.names import OPERATOR, OURS, UPSTREAM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +19,7 @@ class Trigger:
     :param arguments: those of the call, each a value or :class:`~trigger_compat.dags.literals.Unknown`.
     :param expressions: the same as expressions.
     :param complete: there are no others: no ``**arguments``.
-    :param node: the call.
+    :param node: the call, where the file is Python.
     """
 
     line: int
@@ -35,7 +28,7 @@ class Trigger:
     complete: bool
     defaults: Defaults
     expressions: Mapping[str, ast.expr]
-    node: ast.Call
+    node: ast.Call | None = None
 
     def get(self, name: str, otherwise: Any) -> Any:
         """Return an argument, or what default_args say, or what a task gets that has neither."""
@@ -59,6 +52,7 @@ class _Finder(ast.NodeVisitor):
     def __init__(self, tree: ast.Module) -> None:
         self.constants = Constants(tree)
         self.operators, self.dag_names = _imported(tree)
+        self._find_subclasses(tree)
         self.contexts: list[Defaults] = []
         self.dags = {
             name: self._of_dag(value)
@@ -106,7 +100,7 @@ class _Finder(ast.NodeVisitor):
         words = list(node.keywords)
         arguments = {word.arg: self.constants.value(word.value) for word in words if word.arg}
         expressions = {word.arg: word.value for word in words if word.arg}
-        complete = all(word.arg for word in words) and not node.args
+        complete = all(word.arg for word in words) and not node.args and not operator.startswith("subclass")
         if over := self.expanded.get(node):
             for word in over.keywords:
                 if word.arg:  # one value for each mapped task
@@ -160,6 +154,14 @@ class _Finder(ast.NodeVisitor):
         return NO_DEFAULTS if all(word.arg for word in call.keywords) else UNKNOWN_DEFAULTS
 
     # What is called
+
+    def _find_subclasses(self, tree: ast.Module) -> None:
+        """Take the classes of this file that are made from the operator for what they are."""
+        for node in ast.walk(tree):  # a class stands before those that are made from it
+            if isinstance(node, ast.ClassDef):
+                for operator in filter(None, map(self._operator, node.bases)):
+                    of = operator.removeprefix("subclass of ")
+                    self.operators[node.name] = f"subclass of {of}"
 
     def _called(self, call: ast.Call) -> str:
         return self._name(call.func)

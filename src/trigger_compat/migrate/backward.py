@@ -10,13 +10,13 @@ from typing import Final
 import libcst as cst
 
 from trigger_compat.dags.files import line_end, line_starts
+from trigger_compat.dags.names import OURS
 from trigger_compat.migrate import forward
 from trigger_compat.migrate.edits import Changes, Edit, line_of
 from trigger_compat.migrate.homes import (
     MODULES,
     NAMES,
     NOT_DURABLE,
-    OURS,
     SHORT_MARKS,
     SPLIT,
     STANDARD,

@@ -8,8 +8,9 @@ from typing import Final
 import libcst as cst
 
 from trigger_compat.dags.files import line_end, line_starts, newline_of
+from trigger_compat.dags.names import OURS
 from trigger_compat.migrate.edits import Changes, Edit, apply, line_of
-from trigger_compat.migrate.homes import MARK, MODULES, NAMES, OURS, SHORT, SPLIT, escaped
+from trigger_compat.migrate.homes import MARK, MODULES, NAMES, SHORT, SPLIT, escaped
 from trigger_compat.migrate.python import Alias, Import, PythonFile
 
 PARENTS: Final = {

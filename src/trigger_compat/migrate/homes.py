@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
-OURS: Final = "trigger_compat"
-OPERATOR: Final = "TriggerDagRunOperator"
+from trigger_compat.dags.names import OPERATOR, OURS, UPSTREAM
+
 NAMES: Final = ("DagIsPaused", "TriggerDagRunLink", OPERATOR)
 """What both modules have."""
-MODULES: Final = {
-    "airflow.providers.standard": "airflow.providers.standard.operators.trigger_dagrun",
-    "airflow.operators": "airflow.operators.trigger_dagrun",
-    "airflow.operators.dagrun_operator": "airflow.operators.dagrun_operator",
-}
+MODULES: Final = dict(
+    zip(("airflow.providers.standard", "airflow.operators", UPSTREAM[-1]), UPSTREAM, strict=True)
+)
 """Upstream's modules, by what a mark calls them."""
-STANDARD: Final = MODULES["airflow.providers.standard"]
+STANDARD: Final = UPSTREAM[0]
 SHORT: Final = {module: short for short, module in MODULES.items()}
 THEIRS: Final = re.compile(rf"\b{OPERATOR}\b|\.trigger_dagrun\b|\bdagrun_operator\b")
 """What makes a text one that mentions upstream's operator."""

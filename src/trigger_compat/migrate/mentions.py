@@ -9,8 +9,9 @@ from typing import Final
 import libcst as cst
 
 from trigger_compat.dags.files import line_end
+from trigger_compat.dags.names import OURS
 from trigger_compat.migrate.edits import Changes, Remark
-from trigger_compat.migrate.homes import MODULES, OURS, SHORT_MARKS, WHOLE_MARK
+from trigger_compat.migrate.homes import MODULES, SHORT_MARKS, WHOLE_MARK
 from trigger_compat.migrate.python import Import, PythonFile, Span
 
 IN_COMMENT: Final = "only in a comment"

@@ -12,7 +12,7 @@ import libcst as cst
 from libcst import metadata
 
 from trigger_compat.dags.files import Unreadable, line_starts
-from trigger_compat.migrate.homes import OPERATOR
+from trigger_compat.dags.names import OPERATOR
 
 ImportNode = cst.Import | cst.ImportFrom
 _ALONE: Final = re.compile(r"\r(?!\n)")

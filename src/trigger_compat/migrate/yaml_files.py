@@ -7,8 +7,9 @@ from typing import Final
 import yaml
 
 from trigger_compat.dags.files import Unreadable, line_end, line_starts
+from trigger_compat.dags.names import OURS
 from trigger_compat.migrate.edits import Changes, Edit, apply
-from trigger_compat.migrate.homes import MARK, MODULES, NAMES, OURS, SHORT, SHORT_MARKS, STANDARD
+from trigger_compat.migrate.homes import MARK, MODULES, NAMES, SHORT, SHORT_MARKS, STANDARD
 
 NEW: Final = {f"{OURS}.{name}": name for name in NAMES}
 OLD: Final = {f"{module}.{name}": (module, name) for module in SHORT for name in NAMES}
