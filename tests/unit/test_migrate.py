@@ -94,6 +94,13 @@ STYLES: dict[str, tuple[str, str]] = {
         f"import airflow\nimport {CORE}\nairflow.DAG\n{CORE}.{NAME}.partial()\n",
         f"import airflow\nimport trigger_compat{WAS_CORE}\nairflow.DAG\ntrigger_compat.{NAME}.partial()\n",
     ),
+    "the module by its whole name, with what it binds": (
+        f"import {CORE}  # all\nairflow.DAG\n{CORE}.{NAME}()\n",
+        (
+            f"import airflow, trigger_compat  # all  # was: import {CORE}\n"
+            f"airflow.DAG\ntrigger_compat.{NAME}()\n"
+        ),
+    ),
     "two modules by their whole names": (
         (
             f"try:\n    import {STANDARD}\n    T = {STANDARD}.{NAME}\n"
@@ -327,6 +334,22 @@ def test_an_import_that_was_moved_goes_back_on_its_own(tmp_path: Path) -> None:
     assert file.read_text() == f"{rest}\nimport os\nfrom {CORE} import {NAME} as T  # noqa\n"
 
 
+def test_imports_that_were_merged_keep_all_their_names(tmp_path: Path) -> None:
+    """As isort does with two imports from one module."""
+    old = f"from {CORE} import {NAME}, XCOM_RUN_ID"
+    text = (
+        f"from {CORE} import XCOM_RUN_ID\n"
+        f"from trigger_compat import (\n    TriggerDagRunLink,{WAS_STANDARD}\n    {NAME},\n)"
+        f"  # was, with the import before: {old}\n"
+    )
+    file = written(tmp_path / "dag.py", text)
+
+    assert run(file, "--reverse", "--write") == 0
+    assert file.read_text() == (
+        f"from {CORE} import XCOM_RUN_ID\nfrom {CORE} import (\n    TriggerDagRunLink,\n    {NAME},\n)\n"
+    )
+
+
 def test_an_import_that_came_later_goes_back_with_the_others(tmp_path: Path) -> None:
     before, after = STYLES["renamed"]
     file = written(tmp_path / "dag.py", after + IMPORT)
@@ -431,7 +454,8 @@ LEFT_ALONE: dict[str, tuple[str, int, str]] = {
     ),
     "patch": (f"@patch('dags.x.{NAME}')\ndef test(): ...\n", 1, STRING),
     "an f-string": (f"x = f'{{y}}.{NAME}'\n", 1, STRING),
-    "a docstring": (f'def f():\n    """\n    {NAME}\n    """\n', 3, STRING),
+    "a docstring": (f'def f():\n    """\n    {NAME}\n    """\n', 3, "only in a docstring"),
+    "a name that is exported": (f"__all__ = ['{NAME}']\n", 1, STRING),
     "a comment": (f"# from {CORE} import {NAME}\n", 1, "only in a comment"),
     "the project's own module": (
         f"from .common import {NAME}\n{NAME}()\n",
@@ -460,9 +484,9 @@ LEFT_ALONE: dict[str, tuple[str, int, str]] = {
         "not rewritten: line 2 uses trigger_dagrun, which trigger_compat does not have",
     ),
     "the package that it binds": (
-        f"import {CORE}\nairflow.DAG\n",
+        f"import {CORE}\nairflow.operators.python\n",
         1,
-        "not rewritten: line 2 uses airflow, which this import binds",
+        "not rewritten: line 2 uses airflow.operators, which this import binds",
     ),
     "its name between quotes": (
         f"import {CORE}\nx: '{CORE}.{NAME}'\n",
@@ -516,6 +540,7 @@ def test_what_is_not_rewritten_is_listed_with_its_reason(
         ("dag.yaml", f"{{a: {CORE}.{NAME}, b: 'x\n y'}}\n", ":1: not rewritten: there is no place"),
         ("notes.md", f"x\n{NAME}\n", ":2: not a file that this command rewrites"),
         ("dags.zip", b"PK", ": a packed folder of dags is not opened"),
+        ("data.csv", b"x" * 1024 * 1025, ": is larger than 1024 KiB, so it was not searched"),
         ("dag.py", b"x = '\xff'\n", ": cannot be decoded"),
         ("dag.py", b"# coding: none\n", ": cannot be decoded"),
     ],
@@ -534,7 +559,8 @@ def test_files_of_other_kinds_are_listed_too(
 def test_plain_uses_of_the_imported_name_are_not_listed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = f"from {CORE} import {NAME}\nclass Mine({NAME}): ...\ndef f(x: {NAME}) -> None:\n    {NAME}()\n"
+    text = f"from {CORE} import {NAME}\nclass Mine({NAME}): ...\n"
+    text += f"def f(x: {NAME}, y: '{NAME}') -> None:\n    {NAME}()\n"
 
     assert run(written(tmp_path / "dag.py", text)) == 0
     assert remarks(capsys) == []
@@ -638,6 +664,7 @@ def test_triggers_of_before_can_become_durable_later(tmp_path: Path) -> None:
             f"{NAME}(wait_for_completion='{{{{ x }}}}', retries=1)",
             "durable=True was not added: whether it waits is unknown ('{{ x }}')",
         ),
+        (f"{NAME}()", None),
         (f"{NAME}(retries=1, **more)", "durable=True was not added: whether it waits is unknown (**)"),
         (
             f'{NAME}(retries=1, wait_for_completion=True, note="""\n""")',
@@ -761,6 +788,27 @@ def test_either_all_files_are_written_or_none(
     [line] = capsys.readouterr().err.splitlines()
     assert line.endswith("No space left on device; nothing was written")
     assert tree(tmp_path) == before
+
+
+def test_a_file_that_cannot_be_replaced_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing can be taken back then, but no file is half written and nothing stays beside it."""
+    for name in ("a.py", "b.py"):
+        written(tmp_path / name, IMPORT)
+    replace = Path.replace
+
+    def fails(self: Path, target: Path) -> Path:
+        if target.name == "a.py":
+            raise PermissionError(1, "Operation not permitted")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", fails)
+    assert run(tmp_path, "--write") == 7
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.endswith("a.py: Operation not permitted; 1 other files were written")
+    wanted = {"a.py": IMPORT.encode(), "b.py": STYLES["alone"][1].encode()}
+    assert tree(tmp_path) == wanted
 
 
 @pytest.mark.parametrize(("module", "name"), [("libcst", "LibCST"), ("yaml", "PyYAML")])

@@ -19,11 +19,17 @@ PYTHON: Final = (".py", ".pyi")
 YAML: Final = (".yaml", ".yml")
 SKIPPED_FOLDERS: Final = {"__pycache__", "node_modules", "site-packages"}
 """With the hidden ones, and with virtual environments: nobody writes dags in there."""
+LARGEST: Final = 1024 * 1024
+"""Bytes of a file that is neither Python nor YAML and is still read."""
 _NEWLINE: Final = re.compile(r"\r\n?|\n")
 
 
 class Unreadable(Exception):
     """A file cannot be read as text; the message says why."""
+
+
+class TooLarge(Unreadable):
+    """A file is no source, and too large to be searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +83,12 @@ def _below(folder: Path, seen: set[Path]) -> Iterator[Path]:
 def read(path: Path) -> TextFile:
     """Read a file in the encoding that Python would read it in.
 
+    :raises TooLarge: it is neither Python nor YAML, and no dag folder needs a text of that size.
     :raises Unreadable: it is no text, or would not be the same bytes when it is written again.
     """
     try:
+        if path.suffix not in (*PYTHON, *YAML) and path.stat().st_size > LARGEST:
+            raise TooLarge(f"is larger than {LARGEST // 1024} KiB, so it was not searched")
         content = path.read_bytes()
     except OSError as error:
         raise Unreadable(f"cannot be read: {error.strerror}") from error
@@ -129,7 +138,11 @@ def write_all(contents: Mapping[Path, bytes]) -> None:
                 raise SourceError(message) from error
         while ready:
             temporary, target = ready[-1]
-            temporary.replace(target)
+            try:
+                temporary.replace(target)
+            except OSError as error:
+                message = f"{target}: {error.strerror}; {len(contents) - len(ready)} other files were written"
+                raise SourceError(message) from error
             ready.pop()
     finally:
         for temporary, _ in ready:

@@ -59,7 +59,9 @@ def as_table(folder: Folder) -> str:
     except ImportError:
         table = markdown.columns(HEADINGS, rows)
     else:
-        made = Table(*HEADINGS, box=None, pad_edge=False)
+        made = Table(box=None, pad_edge=False)
+        for heading in HEADINGS:
+            made.add_column(heading, overflow="fold")
         for row in rows:
             made.add_row(*(cell.replace("[", r"\[") for cell in row))
         written = io.StringIO()

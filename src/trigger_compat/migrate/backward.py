@@ -17,6 +17,7 @@ from trigger_compat.migrate.homes import (
     MODULES,
     NAMES,
     NOT_DURABLE,
+    SHORT,
     SHORT_MARKS,
     SPLIT,
     STANDARD,
@@ -53,7 +54,9 @@ def changes(file: PythonFile, *, everything: bool = False) -> Changes:
             continue
         marks = _marks(file, statement, taken)
         if marks.whole:
-            _restore(file, statement, marks.whole, marks.at, done)
+            plain += _restore(file, statement, marks.whole, marks.at, done)
+            for _, start, end in marks.short:  # of an import that a formatter has merged with this one
+                done.replace(start, end, "")
         else:
             plain += _rename(file, statement, marks, done, everything=everything)
     for statement in file.imports:
@@ -80,7 +83,7 @@ def _marks(file: PythonFile, statement: Import, taken: dict[int, _Marks]) -> _Ma
     marks = taken[last] = _Marks()
     for start in starts[first - 1 : last]:
         line = file.text[start : line_end(file.text, start)]
-        if (whole := WHOLE_MARK.search(line)) and not SHORT_MARKS.search(line):
+        if whole := WHOLE_MARK.search(line):
             marks.whole, marks.at = whole, start
         marks.short += [
             (each[1], start + each.start(), start + each.end()) for each in SHORT_MARKS.finditer(line)
@@ -134,29 +137,43 @@ def _uses(
             done.replace(*edit)
 
 
-def _restore(file: PythonFile, statement: Import, mark: re.Match[str], line: int, done: Changes) -> None:
+def _restore(
+    file: PythonFile, statement: Import, mark: re.Match[str], line: int, done: Changes
+) -> list[tuple[int, str]]:
     """Put back an import that became another one, or two."""
     old = unescaped(mark[2])
     start, mark_at, end = statement.span.start, line + mark.start(), line + mark.end()
     moved = mark_at < statement.span.end  # into the parentheses, by a formatter
     tail = "" if moved else file.text[statement.span.end : mark_at]
-    end = max(end, statement.span.end)
-    done.settled.append((start, end))
-    if mark[1] != SPLIT:
-        done.edits.append(Edit(start, end, old + tail))
-        return
+    done.settled.append((start, max(end, statement.span.end)))
     alone = parse(old)
     [original] = alone.imports
     ours = [alias for alias in original.aliases if forward.goes(original, alias)]
+    if statement.module and {each.bound for each in ours} != {each.bound for each in statement.aliases}:
+        # A formatter has merged it with others, or split it: its names go back as they stand.
+        done.replace(*statement.module_span, original.module)
+        done.replace(mark_at, end, "")
+        return []
+    end = max(end, statement.span.end)
+    if mark[1] != SPLIT:
+        done.edits.append(Edit(start, end, old + tail))
+        return _plain(statement, original)
     line_start = max(each for each in line_starts(file.text) if each <= start)
     newline = next((each for each in ("\r\n", "\n", "\r") if file.text[:line_start].endswith(each)), "")
     above = forward.remainder(alone, original, ours) + tail + newline + file.text[line_start:start]
     if file.text[:start].endswith(above):
         done.edits.append(Edit(start - len(above), end, old + tail))
-        return
-    # Somebody has moved or changed one of the two, so each goes back on its own.
-    again = f"from {original.module} import {forward.listed(alone, ours)}"
-    done.edits.append(Edit(start, end, again + tail))
+    else:  # somebody has moved or changed one of the two, so each goes back on its own
+        again = f"from {original.module} import {forward.listed(alone, ours)}"
+        done.edits.append(Edit(start, end, again + tail))
+    return []
+
+
+def _plain(statement: Import, original: Import) -> list[tuple[int, str]]:
+    """Return the module of a plain import that was put back, for the uses below it."""
+    modules = [alias.name for alias in original.aliases if alias.name in SHORT and not alias.renamed]
+    ours = [alias.name_span.start for alias in statement.aliases if alias.bound == OURS]
+    return list(zip(ours, modules, strict=False))
 
 
 def _durable(file: PythonFile, done: Changes) -> None:

@@ -45,7 +45,7 @@ def _add(file: PythonFile, trigger: triggers.Trigger, starts: list[int], done: C
         return
     elif retries is None:
         done.leave(at, NO_RETRIES)
-    elif retries != 0 and trigger.node:
+    elif retries != 0 and trigger.node and trigger.node.keywords:
         _write(file, trigger.node, starts, done)
 
 

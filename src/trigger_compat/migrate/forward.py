@@ -72,10 +72,14 @@ def _modules(file: PythonFile, statement: Import, done: Changes) -> None:
     for alias in [alias for alias in statement.aliases if alias.name in SHORT]:
         if not _only_names(file, statement, alias, alias.bound, done):
             continue
-        if not alias.renamed and _binds_airflow(file, statement, alias, done):
+        root = None if alias.renamed else _binds(file, statement, alias)
+        if root and (file.code(root) != "airflow" or len(statement.aliases) > 1):
+            line = line_of(line_starts(file.text), file.spans[root].start)
+            _refuse(statement, f"line {line} uses {file.code(root)}, which this import binds", done)
             continue
-        if _mark(file, statement, MARK + SHORT[alias.name], done):
-            done.replace(*alias.name_span, OURS)
+        mark = MARK + (escaped(file.code(statement.node)) if root else SHORT[alias.name])
+        if _mark(file, statement, mark, done):
+            done.replace(*alias.name_span, f"airflow, {OURS}" if root else OURS)
             if not alias.renamed:
                 for user in file.users(statement, alias.bound):
                     done.replace(*file.spans[user], OURS)
@@ -92,29 +96,21 @@ def _only_names(file: PythonFile, statement: Import, alias: Alias, bound: str, d
                 continue  # an annotation between quotes, whose name stays
             what = file.code(user if attribute is None else attribute)
             line = line_of(line_starts(file.text), file.spans[user].start)
-            done.leave(
-                statement.span.start, f"not rewritten: line {line} uses {what}, which {OURS} does not have"
-            )
-            done.settled += [statement.span, file.spans[user]]
+            _refuse(statement, f"line {line} uses {what}, which {OURS} does not have", done)
+            done.settled.append(file.spans[user])
             return False
         used.append(file.spans[attribute])
     done.settled += used
     return True
 
 
-def _binds_airflow(file: PythonFile, statement: Import, alias: Alias, done: Changes) -> bool:
-    """Whether ``import airflow.operators.trigger_dagrun`` is also what makes ``airflow.DAG`` work."""
+def _binds(file: PythonFile, statement: Import, alias: Alias) -> cst.CSTNode | None:
+    """Return a use of a package that this import binds: ``airflow`` in ``airflow.DAG``, or a longer one."""
     packages = alias.name.split(".")
-    prefixes = [".".join(packages[:length]) for length in range(1, len(packages))]
+    prefixes = [".".join(packages[:length]) for length in range(len(packages) - 1, 0, -1)]
     users = [user for prefix in prefixes for user in file.users(statement, prefix)]
     others = {each.bound.split(".")[0] for each in _plain_aliases(file) if each.name not in SHORT}
-    if not users or packages[0] in others:
-        return False
-    line = line_of(line_starts(file.text), file.spans[users[0]].start)
-    reason = f"not rewritten: line {line} uses {file.code(users[0])}, which this import binds"
-    done.leave(statement.span.start, reason)
-    done.settled.append(statement.span)
-    return True
+    return None if packages[0] in others else next(iter(users), None)
 
 
 def _plain_aliases(file: PythonFile) -> Iterator[Alias]:
@@ -127,11 +123,15 @@ def _mark(file: PythonFile, statement: Import, mark: str, done: Changes) -> bool
     """Write a mark at the end of the last line of a statement."""
     at = line_end(file.text, statement.span.end)
     if file.in_string(at) or file.text[at - 1 : at] == "\\":
-        done.leave(statement.span.start, "not rewritten: its line goes on, so there is no place for the mark")
-        done.settled.append(statement.span)
+        _refuse(statement, "its line goes on, so there is no place for the mark", done)
         return False
     done.edits.append(Edit(at, at, mark))
     return True
+
+
+def _refuse(statement: Import, reason: str, done: Changes) -> None:
+    done.leave(statement.span.start, f"not rewritten: {reason}")
+    done.settled.append(statement.span)
 
 
 def listed(file: PythonFile, aliases: Sequence[Alias]) -> str:
@@ -145,8 +145,7 @@ def _split(file: PythonFile, statement: Import, ours: Sequence[Alias], new: str,
     last = line_end(file.text, end)
     indent, tail = file.text[line_start:start], file.text[end:last]
     if indent.strip() or (tail.strip() and not tail.lstrip().startswith("#")):
-        done.leave(start, "not rewritten: it is not alone on its line, and has to become another import")
-        done.settled.append(statement.span)
+        _refuse(statement, "it is not alone on its line, and has to become another import", done)
         return
     old = file.text[start:end]
     if len(ours) == len(statement.aliases):

@@ -9,12 +9,13 @@ from typing import Final
 import libcst as cst
 
 from trigger_compat.dags.files import line_end
-from trigger_compat.dags.names import OURS
+from trigger_compat.dags.names import OPERATOR, OURS
 from trigger_compat.migrate.edits import Changes, Remark
 from trigger_compat.migrate.homes import MODULES, SHORT_MARKS, WHOLE_MARK
 from trigger_compat.migrate.python import Import, PythonFile, Span
 
 IN_COMMENT: Final = "only in a comment"
+IN_DOCSTRING: Final = "only in a docstring"
 IN_STRING: Final = "in a string, which another program may read as a name"
 IN_TEXT: Final = "not a file that this command rewrites"
 _LOADERS: Final = ("__import__", "import_module", "import_string")
@@ -27,7 +28,7 @@ def left(file: PythonFile, changes: Changes, mention: re.Pattern[str], *, ours: 
     :param ours: it is this package that is not to be mentioned any more.
     """
     starts = {file.spans[name].start: name for name in file.names}
-    settled = [*changes.settled, *marks(file.text), *(() if ours else _uses_of_ours(file))]
+    settled = [*changes.settled, *marks(file.text), *(() if ours else _plain_uses(file))]
     done = -1  # the end of the line of the last remark: one is enough
     for found in mention.finditer(file.text):
         at = found.start() + (found[0][0] == ".")
@@ -46,7 +47,7 @@ def marks(text: str) -> Iterator[tuple[int, int]]:
         yield from (found.span() for found in pattern.finditer(text))
 
 
-def _uses_of_ours(file: PythonFile) -> Iterator[tuple[int, int]]:
+def _plain_uses(file: PythonFile) -> Iterator[tuple[int, int]]:
     for statement in file.imports:
         if statement.module.split(".")[0] == OURS:
             yield statement.span
@@ -54,6 +55,9 @@ def _uses_of_ours(file: PythonFile) -> Iterator[tuple[int, int]]:
             if alias.name == OURS:
                 users = filter(None, map(file.attribute_of, file.users(statement, alias.bound)))
                 yield from (file.spans[user] for user in users)
+        for alias in statement.aliases:  # annotations between quotes
+            quoted = file.users(statement, alias.bound) if alias.bound == OPERATOR else []
+            yield from (file.spans[user] for user in quoted if isinstance(user, cst.SimpleString))
 
 
 def _reason(file: PythonFile, at: int, name: cst.Name | None) -> str | None:
@@ -62,8 +66,9 @@ def _reason(file: PythonFile, at: int, name: cst.Name | None) -> str | None:
 
     if within([file.spans[each] for each in file.comments]):
         return IN_COMMENT
-    if within([file.spans[each] for each in file.strings]):
-        return IN_STRING
+    for string in file.strings:
+        if within([file.spans[string]]):
+            return IN_DOCSTRING if isinstance(file.parents.get(string), cst.Expr) else IN_STRING
     statement = next((each for each in file.imports if within([each.span])), None)
     if statement:
         return _of_import(statement)

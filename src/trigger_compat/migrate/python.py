@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -187,11 +188,16 @@ def _known(text: str, wrapper: metadata.MetadataWrapper) -> PythonFile:
 
 
 def check(text: str) -> None:
-    """Parse a file without learning anything of it, which is much faster.
+    """See whether a file can be parsed: by this Python, which is fast, or by LibCST, which may know another.
 
-    :raises Unreadable: LibCST cannot parse it.
+    :raises Unreadable: neither can parse it.
     """
-    _module(text)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Python says of somebody's escapes
+            ast.parse(text)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        _module(text)
 
 
 def _module(text: str) -> cst.Module:

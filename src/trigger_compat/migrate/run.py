@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from trigger_compat.dags.files import PYTHON, YAML, Unreadable, find, read
+from trigger_compat.dags.files import PYTHON, YAML, TooLarge, Unreadable, find, read
 from trigger_compat.migrate import backward, durable, forward, mentions, python, yaml_files
 from trigger_compat.migrate.edits import Changes, Remark, apply, lines
 from trigger_compat.migrate.homes import MARK, MENTIONS_OURS, THEIRS
@@ -75,7 +75,7 @@ def _file(path: Path, direction: Direction) -> Outcome:
     try:
         source = read(path)
     except Unreadable as error:
-        if path.suffix in (*PYTHON, *YAML):
+        if path.suffix in (*PYTHON, *YAML) or isinstance(error, TooLarge):
             outcome.changes.leave(0, str(error))
         return outcome
     outcome.old = outcome.new = source.text
