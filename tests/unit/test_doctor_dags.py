@@ -175,6 +175,14 @@ CRASHES: dict[str, tuple[str, str, str]] = {
         "duplicates",
         "",
     ),
+    "in a group on the line of its dag": (
+        (
+            f"{UPSTREAM}with DAG('d', default_args={{'retries': 1}}), TaskGroup('g'):\n"
+            f"    {NAME}(wait_for_completion=True)\n"
+        ),
+        "duplicates",
+        "",
+    ),
     "in a group function": (
         (
             f"{UPSTREAM}@task_group(default_args={{'retries': 0}})\ndef g():\n"

@@ -8,6 +8,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given, settings
@@ -119,11 +122,11 @@ STYLES: dict[str, tuple[str, str]] = {
         ),
     ),
     "the module from its package, renamed, beside another": (
-        "from airflow.providers.standard.operators import (python, trigger_dagrun as t)\n",
+        f"from airflow.providers.standard.operators import (python, trigger_dagrun as t)\nt.{NAME}\n",
         (
             "from airflow.providers.standard.operators import (python)\nimport trigger_compat as t"
             "  # was, with the import before: from airflow.providers.standard.operators import"
-            " (python, trigger_dagrun as t)\n"
+            f" (python, trigger_dagrun as t)\nt.{NAME}\n"
         ),
     ),
     "in try and except": (
@@ -218,6 +221,53 @@ def test_an_import_of_every_style_is_rewritten(tmp_path: Path, name: str, before
     assert file.read_bytes().decode() == after
 
 
+HOMES = [STANDARD, CORE, OLD, "trigger_compat"]
+
+
+@pytest.fixture
+def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules that say which of them an operator is from."""
+    others = ["airflow.providers.standard.operators.python", "airflow.operators.python"]
+    for name in [*HOMES, *others]:
+        parts = name.split(".")
+        for depth in range(1, len(parts) + 1):
+            dotted = ".".join(parts[:depth])
+            if not isinstance(sys.modules.get(dotted), Fake):
+                fake = Fake(dotted)
+                fake.__path__ = []  # so that it can have modules below it
+                monkeypatch.setitem(sys.modules, dotted, fake)
+            if depth > 1:
+                setattr(sys.modules[".".join(parts[: depth - 1])], parts[depth - 1], sys.modules[dotted])
+
+
+class Fake(ModuleType):
+    """A module that has every name, and notes who took the operator from it."""
+
+    taken: ClassVar[list[str]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name == NAME:
+            self.taken.append(self.__name__)
+        return Mock()
+
+
+@pytest.mark.usefixtures("fakes")
+@pytest.mark.parametrize(("before", "after"), STYLES.values(), ids=STYLES)
+def test_the_code_of_every_style_runs_with_the_other_operator(before: str, after: str) -> None:
+    def homes(text: str) -> list[str]:
+        Fake.taken.clear()
+        code = f"TYPE_CHECKING = True\n{text}\nif 'f' in globals(): f()"
+        exec(compile(code, "dag.py", "exec"), {})
+        return [*Fake.taken]
+
+    old, new = homes(before), homes(after)
+    assert set(new) == {"trigger_compat"}
+    assert len(old) == len(new)
+    assert "trigger_compat" not in old or "from trigger_compat" in before
+
+
 @pytest.mark.parametrize(("name", "before", "after"), ALL, ids=IDS)
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"], ids=repr)
 def test_there_and_back_gives_the_same_bytes(
@@ -269,7 +319,7 @@ OTHERS = [
 ]
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     parts=st.lists(st.sampled_from([*(before for before, _ in STYLES.values()), *OTHERS]), max_size=6),
     newline=st.sampled_from(["\n", "\r\n"]),

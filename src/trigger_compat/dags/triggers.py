@@ -66,11 +66,12 @@ class _Finder(ast.NodeVisitor):
     # What gives its tasks default_args
 
     def visit_With(self, node: ast.With) -> None:
-        given = [self._of_context(item.context_expr) for item in node.items]
-        entered = [each for each in given if each is not None]
-        self.contexts += entered
+        depth = len(self.contexts)
+        for item in node.items:
+            if (given := self._of_context(item.context_expr)) is not None:
+                self.contexts.append(given)
         self.generic_visit(node)
-        del self.contexts[len(self.contexts) - len(entered) :]
+        del self.contexts[depth:]
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         for decorator in node.decorator_list:

@@ -17,6 +17,7 @@ from trigger_compat.migrate.homes import (
     MODULES,
     NAMES,
     NOT_DURABLE,
+    NOT_MIGRATED,
     SHORT,
     SHORT_MARKS,
     SPLIT,
@@ -27,7 +28,6 @@ from trigger_compat.migrate.homes import (
 from trigger_compat.migrate.python import Alias, Import, PythonFile, parse
 
 OWN_ARGUMENTS: Final = ("durable", "path")
-NOT_MIGRATED: Final = "this command did not write it, so it stays; --all rewrites it too"
 _ADDED: Final = re.compile(r"durable=True, ")
 
 

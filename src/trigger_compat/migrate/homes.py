@@ -21,6 +21,7 @@ MENTIONS_OURS: Final = re.compile(rf"\b{OURS}\b")
 
 MARK: Final = "  # was: "
 SPLIT: Final = "  # was, with the import before: "
+NOT_MIGRATED: Final = "this command did not write it, so it stays; --all rewrites it too"
 NOT_DURABLE: Final = f"{MARK}not durable"
 SHORT_MARKS: Final = re.compile(
     rf"{re.escape(MARK)}({'|'.join(map(re.escape, sorted(MODULES, key=len, reverse=True)))})(?=  #|\r|$)",

@@ -9,11 +9,10 @@ import yaml
 from trigger_compat.dags.files import Unreadable, line_end, line_starts
 from trigger_compat.dags.names import OURS
 from trigger_compat.migrate.edits import Changes, Edit, apply
-from trigger_compat.migrate.homes import MARK, MODULES, NAMES, SHORT, SHORT_MARKS, STANDARD
+from trigger_compat.migrate.homes import MARK, MODULES, NAMES, NOT_MIGRATED, SHORT, SHORT_MARKS, STANDARD
 
 NEW: Final = {f"{OURS}.{name}": name for name in NAMES}
 OLD: Final = {f"{module}.{name}": (module, name) for module in SHORT for name in NAMES}
-_NOT_MIGRATED: Final = "this command did not write it, so it stays; --all rewrites it too"
 
 
 def _events(text: str) -> list[tuple[str, str, int, int]]:
@@ -72,7 +71,7 @@ def backward(text: str, *, everything: bool = False) -> Changes:
             taken.add((begin, marks[0].start()))
             done.replace(begin + marks[0].start(), begin + marks[0].end(), "")
         elif not everything:
-            done.leave(at, _NOT_MIGRATED)
+            done.leave(at, NOT_MIGRATED)
             continue
         done.replace(at, at + len(OURS), MODULES[marks[0][1]] if marks else STANDARD)
     return done
