@@ -68,7 +68,7 @@ class PythonFile:
     module: cst.Module
     spans: Mapping[cst.CSTNode, Span]
     scopes: Mapping[cst.CSTNode, metadata.Scope | None]
-    parents: Mapping[cst.CSTNode, cst.CSTNode]
+    parents: dict[cst.CSTNode, cst.CSTNode] = field(default_factory=dict)
     imports: list[Import] = field(default_factory=list)
     strings: list[cst.CSTNode] = field(default_factory=list)
     comments: list[cst.Comment] = field(default_factory=list)
@@ -140,6 +140,7 @@ def _collect(file: PythonFile, node: cst.CSTNode) -> None:
     elif isinstance(node, cst.Call):
         file.calls.append(node)
     for child in node.children:
+        file.parents[child] = node
         _collect(file, child)
 
 
@@ -176,13 +177,7 @@ def _known(text: str, wrapper: metadata.MetadataWrapper) -> PythonFile:
 
     ranges = wrapper.resolve(metadata.PositionProvider)
     spans = {node: Span(place(each.start), place(each.end)) for node, each in ranges.items()}
-    file = PythonFile(
-        text,
-        wrapper.module,
-        spans,
-        wrapper.resolve(metadata.ScopeProvider),
-        wrapper.resolve(metadata.ParentNodeProvider),
-    )
+    file = PythonFile(text, wrapper.module, spans, wrapper.resolve(metadata.ScopeProvider))
     _collect(file, wrapper.module)
     return file
 
