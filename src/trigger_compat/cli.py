@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import NoReturn
 
 from trigger_compat import __version__, doctor
-from trigger_compat.errors import SourceError, TriggerCompatError, UnknownFloor, UsageError
+from trigger_compat.errors import SourceError, ToolMissing, TriggerCompatError, UnknownFloor, UsageError
 from trigger_compat.matrix import cli as matrix_cli
 from trigger_compat.matrix import load as load_matrix
 
 CHECK_FAILED = 1
+_MIGRATE_EXITS = (
+    "Exit codes: 0 done, also where something is left as it is; 1 with --check, if there is anything to"
+    " rewrite; 7 a path is not there or cannot be written; 9 the extra is not installed; 10 wrong arguments."
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -45,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     _add_doctor(commands)
+    _add_migrate(commands)
     _add_matrix(commands)
     _add_floor(commands)
     return parser
@@ -52,15 +57,49 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
     what = "say which Airflow is here, which path a trigger takes and why, and what it cannot keep"
-    command = commands.add_parser("doctor", help=what, description=what.capitalize() + ".")
-    command.add_argument("--format", choices=tuple(doctor.FORMATS), default="table")
-    command.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+    also = " With dags: say what can go wrong with their triggers, from the files alone."
+    command = commands.add_parser("doctor", help=what, description=_sentence(what) + also)
+    add = command.add_argument
+    add(
+        "dags",
+        nargs="*",
+        type=Path,
+        metavar="DAGS",
+        help="folders and files: Python, and YAML of dag-factory",
+    )
+    add("--airflow", metavar="X.Y.Z", help="with dags: the release to judge for; default: the installed one")
+    add("--format", choices=tuple(doctor.FORMATS), default="table")
+    add("--html", type=Path, metavar="FILE", help="with dags: also write a page to look at")
+    add("--output", type=Path, metavar="FILE", help="default: standard output")
     command.set_defaults(run=_doctor)
+
+
+def _add_migrate(commands: argparse._SubParsersAction[_Parser]) -> None:
+    what = "move dags from upstream's operator to this one, and back"
+    command = commands.add_parser("migrate", help=what, description=_sentence(what), epilog=_MIGRATE_EXITS)
+    add = command.add_argument
+    add(
+        "dags",
+        nargs="+",
+        type=Path,
+        metavar="DAGS",
+        help="folders and files: Python, and YAML of dag-factory",
+    )
+    what_to_do = command.add_mutually_exclusive_group()
+    what_to_do.add_argument("--diff", action="store_true", help="print what would change (default)")
+    what_to_do.add_argument("--write", action="store_true", help="change the files")
+    what_to_do.add_argument(
+        "--check", action="store_true", help="exit with 1 if there is anything to rewrite"
+    )
+    add("--durable", action="store_true", help="also add durable=True to triggers that wait and retry")
+    add("--reverse", action="store_true", help="undo what this command wrote, byte for byte")
+    add("--all", action="store_true", help="with --reverse: also what others wrote for this package")
+    command.set_defaults(run=_migrate)
 
 
 def _add_matrix(commands: argparse._SubParsersAction[_Parser]) -> None:
     what = "show or check the matrix of supported releases"
-    command = commands.add_parser("matrix", help=what, description=what.capitalize() + ".")
+    command = commands.add_parser("matrix", help=what, description=_sentence(what))
     matrix_cli.add_arguments(command)
     command.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
     command.set_defaults(run=_matrix)
@@ -68,7 +107,7 @@ def _add_matrix(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 def _add_floor(commands: argparse._SubParsersAction[_Parser]) -> None:
     what = "report what each higher floor would let a package delete"
-    command = commands.add_parser("floor", help=what, description=what.capitalize() + ".")
+    command = commands.add_parser("floor", help=what, description=_sentence(what))
     add = command.add_argument
     add(
         "--source",
@@ -108,8 +147,42 @@ def _add_floor(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    if options.dags:
+        return _doctor_of_dags(options)
+    if options.airflow or options.html:
+        raise UsageError(
+            "trigger-compat doctor: --airflow and --html need dags; see trigger-compat doctor --help"
+        )
     _write(doctor.FORMATS[options.format](doctor.examine()), options.output)
     return 0
+
+
+def _doctor_of_dags(options: argparse.Namespace) -> int:
+    from trigger_compat.dags import report, risks
+
+    airflow = options.airflow or doctor.installed() or ""
+    if options.airflow:
+        load_matrix().release(options.airflow)
+    folder = risks.examine(options.dags, airflow)
+    if options.html:
+        _write(report.as_html(folder), options.html)
+    _write(report.FORMATS[options.format](folder), options.output)
+    return 0
+
+
+def _migrate(options: argparse.Namespace) -> int:
+    if options.all and not options.reverse:
+        raise UsageError("trigger-compat migrate: --all needs --reverse; see trigger-compat migrate --help")
+    if options.durable and options.reverse:
+        raise UsageError("trigger-compat migrate: --durable and --reverse exclude each other")
+    try:
+        from trigger_compat.migrate import command
+    except ModuleNotFoundError as error:
+        if error.name not in ("libcst", "yaml"):
+            raise
+        needs = {"libcst": "LibCST", "yaml": "PyYAML"}[error.name]
+        raise ToolMissing(f"migrate needs {needs}; run: pip install 'trigger-compat[cli]'") from error
+    return command.run(options)
 
 
 def _matrix(options: argparse.Namespace) -> int:
@@ -151,6 +224,10 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise UnknownFloor(f"--today: {text!r} is not a date; write it as YYYY-MM-DD") from error
+
+
+def _sentence(what: str) -> str:
+    return f"{what[0].upper()}{what[1:]}."
 
 
 def _write(text: str, output: Path | None) -> None:

@@ -34,6 +34,14 @@ class Diagnosis:
     deferral_deviations: Mapping[str, str]
 
 
+def installed() -> str | None:
+    """Return the version of the installed Airflow, as its metadata say."""
+    try:
+        return version("apache-airflow")
+    except PackageNotFoundError:
+        return None
+
+
 def examine() -> Diagnosis:
     """Look at what is installed.
 

@@ -37,13 +37,17 @@ from tests.docs.blocks import (
 from tests.shells import newcomer
 from tools import generated
 from trigger_compat import contract, matrix
+from trigger_compat.dags import names
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-RUN_HERE = {"session", "install", "export", "matrix", "swap", "example", "provider", "run id", "tree"}
+RUN_HERE = {
+    *("session", "install", "export", "matrix", "example", "provider", "run id", "tree"),
+    *("folder", "ruff", "factory"),
+}
 EXAMPLES = ROOT / "src" / "trigger_compat" / "example_dags"
 
 
@@ -276,22 +280,72 @@ def test_the_matrix_is_printed(unit: Unit, tmp_path: Path) -> None:
     assert matrix.load().defaults[0].airflow in "".join([done.stdout, *written])
 
 
-@pytest.mark.parametrize("unit", claimed(Tier.PAGES, "swap"), ids=str)
-@pytest.mark.parametrize(
-    "old", ["airflow.operators.trigger_dagrun", "airflow.providers.standard.operators.trigger_dagrun"]
-)
-def test_the_swap_changes_the_import_and_nothing_else(unit: Unit, old: str, tmp_path: Path) -> None:
-    other = "from airflow.operators.python import PythonOperator\n# trigger_dagrun\n"
+@pytest.fixture
+def dags(tmp_path: Path) -> Path:
+    """A folder with a dag whose trigger waits and retries, as upstream's operator has it."""
+    folder = tmp_path / "dags"
+    folder.mkdir()
+    [unit] = claimed(Tier.PAGES, "factory")
     name = "TriggerDagRunOperator"
-    dag = tmp_path / "team" / "dag.py"
-    dag.parent.mkdir()
-    dag.write_text(f"{other}try:\n    from {old} import {name}\nexcept ImportError:\n    raise\n")
-    (tmp_path / "untouched.py").write_text(other)
-    subprocess.run(["bash", "-e", "-c", unit.text], cwd=tmp_path, check=True)
+    (folder / "dag.py").write_text(
+        f"from airflow.operators.trigger_dagrun import {name}\n"
+        f"{name}(task_id='load', wait_for_completion=True, retries=2)\n"
+    )
+    old = re.sub(r"trigger_compat\.(\w+)  # was: (.*)", r"\2.trigger_dagrun.\1", unit.text)
+    (folder / "factory.yaml").write_text(old.replace("      durable: true", ""))
+    return folder
 
-    swapped = f"{other}try:\n    from trigger_compat import {name}\nexcept ImportError:\n    raise\n"
-    assert dag.read_text() == swapped
-    assert (tmp_path / "untouched.py").read_text() == other
+
+def _run(unit: Unit, folder: Path) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "trigger_compat", *shlex.split(command_of(unit))[1:]]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("unit", claimed(Tier.PAGES, "folder"), ids=str)
+def test_a_command_for_a_dag_folder_does_what_its_options_say(unit: Unit, dags: Path) -> None:
+    before = {file: file.read_bytes() for file in dags.iterdir()}
+    back = "--reverse" in unit.text
+    if back:
+        ours = Unit("", 0, "console", "trigger-compat migrate dags/ --durable --write")
+        assert _run(ours, dags.parent).returncode == 0
+    done = _run(unit, dags.parent)
+
+    assert done.returncode == int("--check" in unit.text), done.stderr
+    after = {file: file.read_bytes() for file in dags.iterdir()}
+    assert (after == before) is (back or "--write" not in unit.text)
+    if "doctor" in unit.text:
+        assert "duplicates" in done.stdout
+    elif "--write" not in unit.text and "--check" not in unit.text:
+        assert "+from trigger_compat import" in done.stdout
+    if "--html" in unit.text:
+        assert (dags.parent / "triggers.html").read_text(encoding="utf-8").startswith("<!doctype")
+    if not back and "--write" in unit.text:
+        assert (b"durable=True" in after[dags / "dag.py"]) is ("--durable" in unit.text)
+
+
+@pytest.mark.parametrize("unit", claimed(Tier.ROW, "import"), ids=str)
+def test_the_import_on_the_page_is_the_one_that_the_command_writes(unit: Unit, dags: Path) -> None:
+    old, new = (line[1:] for line in unit.text.splitlines())
+    file = dags / "dag.py"
+    file.write_text(f"{old}\n")
+    assert _run(Unit("", 0, "console", "trigger-compat migrate dags/ --write"), dags.parent).returncode == 0
+
+    assert file.read_text() == f"{new}\n"
+
+
+def test_the_yaml_on_the_page_is_what_the_command_writes(dags: Path) -> None:
+    [unit] = claimed(Tier.PAGES, "factory")
+    assert _run(Unit("", 0, "console", "trigger-compat migrate dags/ --write"), dags.parent).returncode == 0
+
+    assert (dags / "factory.yaml").read_text().splitlines() == unit.text.splitlines()[:-1]
+
+
+def test_the_rule_of_ruff_bans_every_home_of_upstreams_operator() -> None:
+    [unit] = claimed(Tier.PAGES, "ruff")
+    lint = tomllib.loads(unit.text)["tool"]["ruff"]["lint"]
+
+    assert lint["extend-select"] == ["TID251"]
+    assert set(lint["flake8-tidy-imports"]["banned-api"]) == set(names.UPSTREAM)
 
 
 # The provider of docs/ci.md

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 from tests.unit.floors import tree
 from trigger_compat import cli, dispatch, doctor, errors, matrix
 from trigger_compat.matrix import cli as matrix_cli
+from trigger_compat.suite import __main__ as suite_command
 
 GOOD = {"package/module.py": "a = 1\n"}
 OLD = {
@@ -164,7 +166,32 @@ def test_the_matrix_can_be_checked(tmp_path: Path, capsys: pytest.CaptureFixture
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", [[], ["doctor"], ["matrix"], ["floor"]], ids=" ".join)
+def test_help_spells_names_as_their_owners_do(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run("doctor", "--help")
+
+    assert "Say which Airflow is here" in capsys.readouterr().out
+
+
+def test_the_suite_without_its_extra_names_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(suite_command, "OF_THE_EXTRA", ("pytest", "no_such_module"))
+
+    assert suite_command.main([]) == errors.ToolMissing.exit_code
+    wanted = "the suite needs no_such_module; run: pip install 'trigger-compat[suite]'\n"
+    assert capsys.readouterr().err == wanted
+
+
+def test_what_the_suite_looks_for_is_what_its_extra_installs() -> None:
+    project = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    [extra] = re.findall(r"^suite = \[(.*)\]$", project, re.MULTILINE)
+    names = {re.split(r"[^\w]", each)[0].lower() for each in re.findall(r'"([^"]+)"', extra)}
+
+    assert {name.replace("pyyaml", "yaml") for name in names} == set(suite_command.OF_THE_EXTRA)
+
+
+@pytest.mark.parametrize("command", [[], ["doctor"], ["migrate"], ["matrix"], ["floor"]], ids=" ".join)
 def test_help_fits_a_screen(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         run(*command, "--help")
@@ -176,7 +203,8 @@ def test_help_fits_a_screen(command: list[str], capsys: pytest.CaptureFixture[st
 
 
 def test_the_module_can_be_run_and_no_dag_imports_it() -> None:
-    ours = "[n for n in sys.modules if n.startswith(('trigger_compat.floor', 'trigger_compat.cli'))]"
+    names = tuple(f"trigger_compat.{name}" for name in ("cli", "dags", "floor", "migrate"))
+    ours = f"[n for n in sys.modules if n.startswith({names})]"
     command = f"import trigger_compat.operator, sys; print('found', {ours})"
     version = subprocess.run(
         [sys.executable, "-m", "trigger_compat", "--version"], capture_output=True, text=True, check=True

@@ -6,7 +6,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
+
+from trigger_compat.errors import ToolMissing
+
+OF_THE_EXTRA: Final = ("aiosmtpd", "jsonschema", "psutil", "pytest", "yaml")
 
 
 def main(arguments: list[str]) -> int:
@@ -16,6 +22,9 @@ def main(arguments: list[str]) -> int:
     provider's repository import Airflow before the suite can give it a database. Modules are still found,
     and the findings still written, in the folder where this was started.
     """
+    if missing := [name for name in OF_THE_EXTRA if find_spec(name) is None]:
+        sys.stderr.write(f"the suite needs {', '.join(missing)}; run: pip install 'trigger-compat[suite]'\n")
+        return ToolMissing.exit_code
     here = Path.cwd()
     inside = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
     inside["PYTHONPATH"] = os.pathsep.join(filter(None, (str(here), os.environ.get("PYTHONPATH"))))
