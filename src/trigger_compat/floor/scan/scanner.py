@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Final
 
 from trigger_compat.floor.scan import names as names_file
-from trigger_compat.floor.scan.abstract_values import UNKNOWN, Unknown, Value, from_truth
+from trigger_compat.floor.scan.abstract_values import DEPENDS, UNKNOWN, Unknown, Value, from_truth
 from trigger_compat.floor.scan.airflow_version import imported, unbound
 from trigger_compat.floor.scan.evaluate import Evaluator
 from trigger_compat.floor.scan.model import Removal, Undecided
@@ -21,7 +21,8 @@ from trigger_compat.floor.scan.rules.comments_on_dead_code import comments_on_de
 from trigger_compat.floor.scan.rules.removal_comments import announced
 from trigger_compat.floor.scan.rules.skip_marks import walk_body
 from trigger_compat.floor.scan.rules.unused import unused
-from trigger_compat.floor.scan.scopes import Scope, stored_names
+from trigger_compat.floor.scan.bindings import stored_names
+from trigger_compat.floor.scan.scopes import Scope, is_version_like
 from trigger_compat.floor.scan.source import Module, Source
 from trigger_compat.floor.scan.walk import Walker
 
@@ -93,6 +94,8 @@ class _Scanner:
             pattern = rf"\b({'|'.join(sorted(map(re.escape, flags)))})\b"
 
     def _walk(self, module: Module, scope: Scope, *, reports: bool) -> Walker:
+        if reports:
+            scope.restart()
         floor = index_of(self.source.floor) if self.source.floor else 0
         walker = Walker(module, scope, self.evaluator, self.names, RULES, reports=reports, floor=floor)
         walk_body(walker, module.tree.body, Reach(), NEVER)
@@ -101,8 +104,7 @@ class _Scanner:
     def _scope(self, module: Module) -> Scope:
         """Return the names of a module, bound by the first walk over it."""
         if module.file not in self._scopes:
-            _, unstable = stored_names(module.tree.body)
-            scope = Scope(None, resolve=unbound, unstable=unstable)
+            scope = Scope(None, resolve=unbound, stored=stored_names(module.tree), package=module.package)
             self._scopes[module.file] = scope  # before the walk, because modules may import one another
             self._walk(module, scope, reports=False)
         return self._scopes[module.file]
@@ -112,9 +114,11 @@ class _Scanner:
         own = self._module(module)
         if own:
             scope = self._scope(own)
-            value = scope.lookup(name)
-            if not isinstance(value, Unknown) or name in scope.bindings:
-                return value
+            value = scope.exported(name)
+            if value is not None:
+                return DEPENDS if isinstance(value, Unknown) and is_version_like(unbound(name)) else value
+            if scope.exported("__getattr__") is not None:
+                return DEPENDS if is_version_like(unbound(name)) else UNKNOWN
         return imported(f"{module}.{name}")
 
     def _has(self, module: str, name: str) -> Value:

@@ -1,7 +1,8 @@
 """Walks through a module with the releases that come to each statement.
 
 A module is walked twice. The first walk binds the names at the top of the module, so that a function can use
-a flag that is defined below it. The second walk goes into functions and reports.
+a flag that is defined below it. The second walk binds them once more, since code at the top sees only what is
+above it, goes into functions, and reports.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from trigger_compat.floor.scan.evaluate import Evaluator
 from trigger_compat.floor.scan.imports import Guard, is_harmless
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.names import NameTable
-from trigger_compat.floor.scan.reach import Reach, Truth
+from trigger_compat.floor.scan.reach import NOWHERE, Reach, Truth
 from trigger_compat.floor.scan.recorder import Recorder
 from trigger_compat.floor.scan.releases import Point, ReleaseSet, first_without, floor_name
 from trigger_compat.floor.scan.scopes import Scope
@@ -72,6 +73,10 @@ class Walker:
         self.guard: Guard | None = None
         self.skipped: ReleaseSet = 0
         """The releases on which a ``pytestmark`` skips the tests of the module or class."""
+        self.covered: bool = False
+        """Whether what the walk visits is part of something that is reported or understood already."""
+        self.outermost: ast.AST | None = None
+        """The whole expression that the walk is in."""
         self._rules = rules
 
     def block(self, body: Sequence[ast.stmt], reach: Reach, dead_from: Point) -> Reach:
@@ -82,7 +87,10 @@ class Walker:
         Before: ``if AIRFLOW_V_3_0_PLUS: return new()``, then ``old()``
         After 3.0: ``return new()``
         """
+        entry, goes_on = reach, True
         for statement in body:
+            if not reach.may and entry.may:  # nothing comes here, now or later; look at it as if something did
+                reach, goes_on = entry, False
             here = first_without(reach.may)
             if here < dead_from:
                 reason = f"the code above it returns or raises on Airflow >= {floor_name(here)}"
@@ -93,7 +101,7 @@ class Walker:
                 reach = rule(self, statement, reach, dead_from)
             else:
                 self.expressions_in(statement, reach, dead_from)
-        return reach
+        return reach if goes_on else NOWHERE
 
     def expressions_in(self, node: ast.stmt, reach: Reach, dead_from: Point) -> None:
         """Visit all expressions of a statement."""
@@ -105,6 +113,8 @@ class Walker:
         """Visit an expression, and report what can be removed in it before all of it can."""
         if not self.reports or node is None or isinstance(node, _LEAVES):
             return
+        covered, outermost = self.covered, self.outermost
+        self.outermost = outermost or node
         if isinstance(node, _CONDITIONS):
             dead_from = self._rules.condition(self, node, reach, dead_from)
         rule = self._rules.expressions.get(type(node))  # type: ignore[arg-type]
@@ -112,6 +122,16 @@ class Walker:
             rule(self, node, reach, dead_from)
         else:
             self.parts_of(node, reach, dead_from)
+        self.covered, self.outermost = covered, outermost
+
+    @contextmanager
+    def covering(self, covered: bool = True) -> Iterator[None]:
+        """Visit what is understood, so that no use of the version in it is listed."""
+        before, self.covered = self.covered, self.covered or covered
+        try:
+            yield
+        finally:
+            self.covered = before
 
     def parts_of(self, node: ast.AST, reach: Reach, dead_from: Point) -> None:
         """Visit the parts of an expression."""
@@ -126,15 +146,9 @@ class Walker:
         """Return where an expression is true in the current scope."""
         return self.evaluator.truth(node, self.scope)
 
-    @property
-    def binds(self) -> bool:
-        """Whether to bind names now. The second walk finds those of the module bound already."""
-        return not self.reports or self.scope.parent is not None
-
     def bind(self, name: str, value: Value, reach: Reach) -> None:
         """Bind a name in the current scope."""
-        if self.binds:
-            self.scope.bind(name, value, reach)
+        self.scope.bind(name, value, reach)
 
     @contextmanager
     def inside(self, scope: Scope) -> Iterator[None]:

@@ -6,7 +6,7 @@ import ast
 
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.reach import NOWHERE, UNKNOWN_TRUTH, Reach, Truth, all_of, any_of
-from trigger_compat.floor.scan.releases import ALL_RELEASES, Point, first_without, floor_name
+from trigger_compat.floor.scan.releases import ALL_RELEASES, Point, floor_name, gone_from
 from trigger_compat.floor.scan.syntax import contains, else_line, excerpt, has_elif, header_end, last_line
 from trigger_compat.floor.scan.walk import Walker
 
@@ -20,8 +20,8 @@ def visit_if(walker: Walker, node: ast.If, reach: Reach, dead_from: Point) -> Re
     condition = walker.truth(node.test)
     walker.may_raise(reach, node.test)
     then, other = reach.where(condition), reach.where(condition.negated)
-    then_dead = min(dead_from, first_without(then.may))
-    else_dead = min(dead_from, first_without(other.may))
+    then_dead = min(dead_from, gone_from(then.may, reach.may))
+    else_dead = min(dead_from, gone_from(other.may, reach.may))
     if then_dead < dead_from and _is_own_floor(walker, node, then_dead):
         reason = "it rejects an Airflow that the metadata reject too"
         walker.recorder.node(node, then_dead, Category.RESTATED, reason)
@@ -45,7 +45,7 @@ def _is_own_floor(walker: Walker, node: ast.If, point: Point) -> bool:
     return at_import and only_raises and point <= walker.floor
 
 
-def _report_false(walker: Walker, node: ast.If, point: Point) -> None:
+def _report_false(walker: Walker, node: ast.If | ast.While, point: Point) -> None:
     reason = f"{excerpt(node.test)} is false on Airflow >= {floor_name(point)}"
     walker.recorder.node(node, point, Category.DEAD, reason, end=node.body[-1], branch=True)
     if node.orelse and not has_elif(node):
@@ -70,10 +70,9 @@ def visit_while(walker: Walker, node: ast.While, reach: Reach, dead_from: Point)
     After 3.0: nothing
     """
     inside = reach.where(walker.truth(node.test))
-    inside_dead = min(dead_from, first_without(inside.may))
+    inside_dead = min(dead_from, gone_from(inside.may, reach.may))
     if inside_dead < dead_from:
-        reason = f"{excerpt(node.test)} is false on Airflow >= {floor_name(inside_dead)}"
-        walker.recorder.node(node, inside_dead, Category.DEAD, reason, end=node.body[-1], branch=True)
+        _report_false(walker, node, inside_dead)
     walker.expression(node.test, reach, inside_dead)
     walker.block(node.body, inside.perhaps(), inside_dead)
     walker.block(node.orelse, reach.perhaps(), dead_from)
@@ -94,11 +93,12 @@ def visit_match(walker: Walker, node: ast.Match, reach: Reach, dead_from: Point)
         if case.guard:
             matches = all_of((matches, walker.truth(case.guard)))
         here = left.where(matches)
-        here_dead = min(dead_from, first_without(here.may))
+        here_dead = min(dead_from, gone_from(here.may, reach.may))
         if here_dead < dead_from:
             reason = f"case {excerpt(case.pattern)} never matches on Airflow >= {floor_name(here_dead)}"
             start, end = case.pattern.lineno, last_line(case.body[-1])
             walker.recorder.lines(start, end, here_dead, Category.DEAD, reason, branch=True)
+        walker.expression(case.guard, left, here_dead)
         after = after | walker.block(case.body, here, here_dead)
         left = left.where(matches.negated)
     return after | left

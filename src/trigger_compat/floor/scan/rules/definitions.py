@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 
-from trigger_compat.floor.scan.abstract_values import UNKNOWN
+from trigger_compat.floor.scan.abstract_values import UNKNOWN, PerRelease, Value
 from trigger_compat.floor.scan.reach import Reach
 from trigger_compat.floor.scan.releases import Point
 from trigger_compat.floor.scan.rules import flags, lazy_imports, skip_marks
-from trigger_compat.floor.scan.scopes import Function, Scope, function_scope, stored_names
+from trigger_compat.floor.scan.bindings import stored_names
+from trigger_compat.floor.scan.scopes import Function, Scope, function_scope
 from trigger_compat.floor.scan.syntax import Assignment, FunctionDefinition, assigned_name, targets_of
 from trigger_compat.floor.scan.walk import Walker
 
@@ -19,11 +20,16 @@ def visit_function(walker: Walker, node: FunctionDefinition, reach: Reach, dead_
     if not walker.reports:
         return reach
     inside, inside_dead = skip_marks.report_decorators(walker, node, reach, dead_from)
-    for default in (*node.args.defaults, *node.args.kw_defaults):
-        walker.expression(default, inside, inside_dead)
+    for part in (*_header(node.args), node.returns):
+        walker.expression(part, inside, inside_dead)
     if not flags.report_function(walker, node, inside, inside_dead):
+        helps = is_understood(walker.evaluator.returned(Function(node, walker.scope)), inside)
         # A handler around the definition does not see what the function raises when it is called.
-        with walker.inside(function_scope(node, walker.scope)), walker.guarded_by(None):
+        with (
+            walker.inside(function_scope(node, walker.scope)),
+            walker.guarded_by(None),
+            walker.covering(helps),
+        ):
             walker.block(node.body, Reach(inside.may, inside.may), inside_dead)
     return reach
 
@@ -35,8 +41,7 @@ def visit_class(walker: Walker, node: ast.ClassDef, reach: Reach, dead_from: Poi
         inside, inside_dead = skip_marks.report_decorators(walker, node, reach, dead_from)
     for base in (*node.bases, *(keyword.value for keyword in node.keywords)):
         walker.expression(base, inside, inside_dead)
-    local, unstable = stored_names(node.body)
-    with walker.inside(Scope(walker.scope, local=local, unstable=unstable, is_class=True)):
+    with walker.inside(Scope(walker.scope, stored=stored_names(node), is_class=True)):
         skip_marks.walk_body(walker, node.body, inside, inside_dead)
     walker.bind(node.name, UNKNOWN, reach)
     return reach
@@ -45,17 +50,36 @@ def visit_class(walker: Walker, node: ast.ClassDef, reach: Reach, dead_from: Poi
 def visit_assignment(walker: Walker, node: Assignment, reach: Reach, dead_from: Point) -> Reach:
     """Bind the name of an assignment; report flags, exports and tables of fallbacks."""
     walker.may_raise(reach, node.value)
+    value = walker.value(node.value)
+    names = [target.id for target in targets_of(node) if isinstance(target, ast.Name)] if node.value else []
+    for target in names:
+        walker.bind(target, value, reach)
     name = assigned_name(node)
     if name is None or node.value is None:
-        for part in (node.value, *targets_of(node)):
+        understood = len(names) == len(targets_of(node)) and is_understood(value, reach)
+        with walker.covering(understood):
+            walker.expression(node.value, reach, dead_from)
+        for part in (getattr(node, "annotation", None), *targets_of(node)):
             walker.expression(part, reach, dead_from)
         return reach
-    value = walker.value(node.value)
-    walker.bind(name, value, reach)
     if walker.reports and not flags.report_definition(walker, node, value, reach, dead_from):
-        walker.expression(node.value, reach, dead_from)
+        stays = isinstance(walker.scope.own(name, from_inside=False), PerRelease)
+        with walker.covering(stays and is_understood(value, reach)):
+            walker.expression(node.value, reach, dead_from)
         if name == "__all__":
             flags.report_exports(walker, node, dead_from)
         elif isinstance(node.value, ast.Dict):
             lazy_imports.report_fallbacks(walker, node.value, dead_from)
     return reach
+
+
+def is_understood(value: Value, reach: Reach) -> bool:
+    """Say whether what a definition binds is known on each release, so that only its uses matter."""
+    return isinstance(value, PerRelease) and value.is_known_on(reach.may)
+
+
+def _header(arguments: ast.arguments) -> list[ast.expr | None]:
+    """Return the defaults and annotations of parameters."""
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    annotations = [parameter.annotation for parameter in every if parameter]
+    return [*arguments.defaults, *arguments.kw_defaults, *annotations]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 
-from trigger_compat.floor.scan.abstract_values import Constant, PerRelease, Value, truth_of
+from trigger_compat.floor.scan.abstract_values import UNKNOWN, PerRelease, Value, truth_of
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.reach import Reach
-from trigger_compat.floor.scan.releases import NEVER, Point, first_without, floor_name
-from trigger_compat.floor.scan.scopes import Function
+from trigger_compat.floor.scan.releases import NEVER, Point, floor_name, gone_from
+from trigger_compat.floor.scan.scopes import Function, is_version_like
 from trigger_compat.floor.scan.syntax import Assignment, FunctionDefinition, assigned_name, takes_arguments
 from trigger_compat.floor.scan.walk import Walker
 
@@ -21,7 +21,7 @@ def constant_from(value: Value | None, reach: Reach) -> Point:
     if not (isinstance(value, PerRelease) and value.is_flag):
         return NEVER
     truth = truth_of(value)
-    return min(first_without(reach.may & ~truth.true), first_without(reach.may & ~truth.false))
+    return min(gone_from(reach.may & ~known, reach.may) for known in truth)
 
 
 def report_definition(walker: Walker, node: Assignment, value: Value, reach: Reach, dead_from: Point) -> bool:
@@ -31,8 +31,13 @@ def report_definition(walker: Walker, node: Assignment, value: Value, reach: Rea
     After 3.0: nothing, since the flag is true everywhere
     """
     name = assigned_name(node) or ""
-    if isinstance(value, Constant) and isinstance(value.value, bool):
-        value = walker.scope.lookup(name)  # one of several assignments that make a flag together
+    bindings = walker.scope.final_bindings(name)
+    if len(bindings) > 1:  # they make a flag together, so they go together
+        if not (is_version_like(value) or isinstance(getattr(value, "value", None), bool)):
+            return False
+        value, reach = walker.scope.own(name, from_inside=True) or UNKNOWN, Reach()
+    elif walker.scope.own(name, from_inside=False) is not value:
+        return False  # something else changes it
     point = constant_from(value, reach)
     if point < dead_from:
         reason = f"{name} is constant on Airflow >= {floor_name(point)}"

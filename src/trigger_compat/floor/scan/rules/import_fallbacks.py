@@ -30,8 +30,7 @@ def visit_import(walker: Walker, node: ImportStatement, reach: Reach, dead_from:
     Before: ``try: from airflow.datasets import Dataset``, ``except ImportError: Dataset = None``
     After 3.2, which has no ``airflow.datasets``: the import in the ``try`` block goes
     """
-    if walker.binds:
-        walker.evaluator.bind_import(node, walker.scope, reach, walker.module.package)
+    walker.evaluator.bind_import(node, walker.scope, reach)
     if walker.reports and isinstance(node, ast.ImportFrom):
         report_flag_imports(walker, node, reach, dead_from)
     if not walker.guard:

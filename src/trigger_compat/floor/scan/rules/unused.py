@@ -17,7 +17,7 @@ from typing import Final
 from trigger_compat.floor.scan.airflow_version import RELEASE_FUNCTION
 from trigger_compat.floor.scan.model import Category, Removal
 from trigger_compat.floor.scan.releases import NEVER, Point, floor_name
-from trigger_compat.floor.scan.scopes import bound_name
+from trigger_compat.floor.scan.bindings import bound_name
 from trigger_compat.floor.scan.source import Module
 from trigger_compat.floor.scan.syntax import ImportStatement, first_line, last_line
 
