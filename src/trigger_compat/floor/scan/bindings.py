@@ -46,12 +46,13 @@ def stored_names(scope: ast.AST) -> Stored:
     for name in _parameters(scope):
         counts[name] += 1
         unstable[name] += ()
-    for bound, is_looped in _bound(scope):
+    found = list(_bound(scope))
+    for bound, is_looped in found:
         counts[bound.name] += 1
         if is_looped or not bound.is_steady:
-            unstable[bound.name].extend([bound.source] if bound.source else [])
-    for bound, _ in _bound(scope):  # all sources of a name that cannot be followed
-        if bound.name in unstable and bound.source and bound.source not in unstable[bound.name]:
+            unstable[bound.name] += ()
+    for bound, _ in found:  # all sources of a name that cannot be followed
+        if bound.name in unstable and bound.source:
             unstable[bound.name].append(bound.source)
     for name in _changed_elsewhere(scope):
         unstable[name] += ()
@@ -136,6 +137,8 @@ def _targets(
 
 def _changed_elsewhere(scope: ast.AST) -> Iterator[str]:
     """Yield the names of a scope that functions inside it change, or ``globals()["name"] = ...``."""
+    if not isinstance(scope, (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef)):
+        return
     wanted = ast.Global if isinstance(scope, ast.Module) else ast.Nonlocal
     for node in ast.walk(scope):
         if isinstance(node, wanted):
@@ -147,7 +150,7 @@ def _changed_elsewhere(scope: ast.AST) -> Iterator[str]:
 
 def _runs_text(scope: ast.AST) -> bool:
     """Say whether code changes names of a scope that cannot be seen: by ``exec``, or ``globals().update``."""
-    if isinstance(scope, _FUNCTIONS):
+    if not isinstance(scope, ast.Module):
         return False  # neither can change the names of a function
     waiting: list[ast.AST] = [scope]
     while waiting:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from trigger_compat.floor.scan.abstract_values import (
@@ -32,7 +33,7 @@ from trigger_compat.floor.scan.scopes import (
     is_version_like,
     merge,
 )
-from trigger_compat.floor.scan.syntax import FunctionDefinition, ImportStatement, contains
+from trigger_compat.floor.scan.syntax import FunctionDefinition, ImportStatement, assigned_name, contains
 
 _METHODS: Final = {"split", "startswith", "endswith", "replace", "strip", "partition", "contains", "match"}
 _ATTRIBUTES: Final = {"major", "minor", "micro", "patch", "release", "base_version", "public", "version"}
@@ -77,6 +78,8 @@ class Evaluator:
         self._stored_attributes = stored_attributes
         self._depth = 0
         self._known: dict[tuple[ast.AST, Scope], Value] = {}
+        self._made_from_version: dict[tuple[Scope, str, int], bool] = {}
+        self._return_version: dict[ast.AST, bool] = {}
 
     def value(self, node: ast.AST | None, scope: Scope) -> Value:
         """Return what an expression is."""
@@ -135,10 +138,13 @@ class Evaluator:
         owner = scope.owner(node.id)
         if owner is None:
             return UNKNOWN
-        sources = owner.stored.unstable.get(node.id, ())
-        values = [value for _, value in owner.final_bindings(node.id)]
-        values += [self.value(source, owner) for source in sources]
-        return DEPENDS if any(map(is_version_like, values)) else UNKNOWN
+        key = (owner, node.id, owner.changes)
+        if key not in self._made_from_version:
+            self._made_from_version[key] = False  # while its sources are asked, which may name it
+            values = [value for _, value in owner.final_bindings(node.id)]
+            values += [self.value(source, owner) for source in owner.stored.unstable.get(node.id, ())]
+            self._made_from_version[key] = any(map(is_version_like, values))
+        return DEPENDS if self._made_from_version[key] else UNKNOWN
 
     def _walrus(self, node: ast.NamedExpr, scope: Scope) -> Value:
         return self.value(node.value, scope)
@@ -281,20 +287,18 @@ class Evaluator:
     def returned(self, function: Function, arguments: Sequence[Value] = ()) -> Value:
         """Return what a function returns, if it does nothing else."""
         node = function.node
+        if self._depth > _MAX_DEPTH or not _is_simple(node):
+            return UNKNOWN
         scope = function_scope(node, function.scope)
-        if not _is_simple(node) or self._depth > _MAX_DEPTH or not _bind_arguments(node, arguments, scope):
+        if not _bind_arguments(node, arguments, scope):
             return UNKNOWN
         for statement in node.body:
             if isinstance(statement, ast.Return):
                 return self._value_inside(statement.value, scope)
             if isinstance(statement, (ast.Import, ast.ImportFrom)):
                 self.bind_import(statement, scope, Reach())
-            elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-                if len(statement.targets) > 1:
-                    return UNKNOWN
-                scope.bind(statement.targets[0].id, self._value_inside(statement.value, scope), Reach())
-            elif not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)):
-                return UNKNOWN
+            elif isinstance(statement, ast.Assign) and (name := assigned_name(statement)):
+                scope.bind(name, self._value_inside(statement.value, scope), Reach())
         return UNKNOWN
 
     def _value_inside(self, node: ast.AST | None, scope: Scope) -> Value:
@@ -309,7 +313,29 @@ class Evaluator:
 
     def may_return_version(self, function: Function) -> bool:
         """Say whether a function that is not understood returns Airflow's version, or what a test of it says."""
-        node, scope = function.node, function_scope(function.node, function.scope)
+        node = function.node
+        if node not in self._return_version:
+            self._return_version[node] = False  # while it is asked, since it may call itself
+            self._return_version[node] = self._returns_version(node, function_scope(node, function.scope))
+        return self._return_version[node]
+
+    def version_names(self, scope: Scope) -> Iterator[str]:
+        """Yield the names of a module that are version flags, Airflow's version, or functions that return these."""
+        for name in scope.names():
+            value = scope.exported(name)
+            if isinstance(value, Function):
+                found = self.returned(value)
+                if is_version_like(found) or (found is UNKNOWN and self.may_return_version(value)):
+                    yield name
+            elif isinstance(value, SkipMark) or is_version_like(self.value(ast.Name(name, ast.Load()), scope)):
+                yield name
+
+    def forget(self) -> None:
+        """Forget what was found while the scan did not know all modules yet."""
+        self._made_from_version.clear()
+        self._return_version.clear()
+
+    def _returns_version(self, node: FunctionDefinition, scope: Scope) -> bool:
         returned = [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Return)]
         if not any(returned) or self._depth > _MAX_DEPTH:
             return False
@@ -351,8 +377,16 @@ class Evaluator:
     }
 
 
+@lru_cache(maxsize=8192)
 def _is_simple(node: FunctionDefinition) -> bool:
-    """Say whether a call of a function gives what its body returns; a decorator may change that."""
+    """Say whether a call of a function gives what it returns, after nothing but assignments and imports."""
+    for statement in node.body:
+        if isinstance(statement, ast.Return):
+            break
+        is_docstring = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        is_assignment = isinstance(statement, ast.Assign) and assigned_name(statement)
+        if not (is_docstring or is_assignment or isinstance(statement, (ast.Import, ast.ImportFrom))):
+            return False
     if isinstance(node, ast.AsyncFunctionDef) or contains(node, ast.Yield) or contains(node, ast.YieldFrom):
         return False
     names = {ast.unparse(getattr(decorator, "func", decorator)) for decorator in node.decorator_list}

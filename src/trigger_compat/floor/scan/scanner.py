@@ -29,7 +29,7 @@ from trigger_compat.floor.scan.walk import Walker
 _MAY_DEPEND_ON_VERSION: Final = (
     r"AIRFLOW_V_\d|__version__|airflow\.version|ImportError|ModuleNotFoundError|hasattr|signature|find_spec"
     r"|__getattr__|create_module_getattr|get_base_airflow_version_tuple|importlib.?metadata|_PLUS\b"
-    r"|getattr\(\w+, *[\"']\w+[\"'],"
+    r"|getattr\(\w+, *[\"']\w+[\"'],|pkg_resources|except *:|except \(?(Base)?Exception|suppress\("
 )
 """A file without any of these does not depend on the version, unless it imports a flag."""
 
@@ -57,6 +57,7 @@ class _Scanner:
         self.names = names
         self.evaluator = Evaluator(self._attribute, self._has)
         self._scopes: dict[str, Scope] = {}
+        self._asks = re.compile("")
 
     def scan(self) -> Scan:
         removals: list[Removal] = []
@@ -88,16 +89,20 @@ class _Scanner:
             ]
             for module in new:
                 found.add(module.file)
-                flags.update(self._scope(module).flags())
-            if not new or not flags:
-                return [module for module in self.source.modules if module.file in found]
-            pattern = rf"\b({'|'.join(sorted(map(re.escape, flags)))})\b"
+                flags.update(self.evaluator.version_names(self._scope(module)))
+            if new and flags:
+                pattern = rf"\b({'|'.join(sorted(map(re.escape, flags)))})\b"
+                continue
+            self._asks = re.compile(rf"{_MAY_DEPEND_ON_VERSION}|{pattern}" if flags else _MAY_DEPEND_ON_VERSION)
+            return [module for module in self.source.modules if module.file in found]
 
     def _walk(self, module: Module, scope: Scope, *, reports: bool) -> Walker:
         if reports:
             scope.restart()
+            self.evaluator.forget()
         floor = index_of(self.source.floor) if self.source.floor else 0
         walker = Walker(module, scope, self.evaluator, self.names, RULES, reports=reports, floor=floor)
+        walker.asks = self._asks
         walk_body(walker, module.tree.body, Reach(), NEVER)
         return walker
 

@@ -52,6 +52,7 @@ class Scope:
         self.stored = stored
         self.package: tuple[str, ...] = parent.package if parent else package
         self.bindings: dict[str, list[Binding]] = {}
+        self.changes = 0
         self._reads = reads
         self._final: dict[str, list[Binding]] | None = None
         self._merged: dict[str, Value] = {}
@@ -62,6 +63,7 @@ class Scope:
             value = DEPENDS if is_about_version(value) else UNKNOWN
         self.bindings.setdefault(name, []).append((reach, value))
         self._merged.pop(name, None)
+        self.changes += 1
 
     def forget(self, names: Iterable[str]) -> None:
         """Note that names may have become anything, as after ``from somewhere import *``."""
@@ -79,6 +81,7 @@ class Scope:
     def restart(self) -> None:
         """Begin a second walk, which binds the names once more; functions see them as the first one left them."""
         self._final, self.bindings, self._merged = self.bindings, {}, {}
+        self.changes += 1
 
     def lookup(self, name: str) -> Value:
         """Return what a name is at this place of the scope, or else in the scopes around it."""
@@ -126,10 +129,6 @@ class Scope:
     def names(self) -> Iterator[str]:
         """Yield the names that are bound here."""
         yield from dict.fromkeys((*self.stored.counts, *(self._final or self.bindings)))
-
-    def flags(self) -> Iterator[str]:
-        """Yield the names bound here that are version flags, or Airflow's version."""
-        yield from (name for name in self.names() if is_version_like(self.exported(name) or UNKNOWN))
 
     def value_of(self, name: str) -> Value:
         """Return what a name that is bound in this scope is after the bindings up to here."""

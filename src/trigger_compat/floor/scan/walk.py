@@ -8,6 +8,7 @@ above it, goes into functions, and reports.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from trigger_compat.floor.scan.recorder import Recorder
 from trigger_compat.floor.scan.releases import Point, ReleaseSet, first_without, floor_name
 from trigger_compat.floor.scan.scopes import Scope
 from trigger_compat.floor.scan.source import Module
+from trigger_compat.floor.scan.syntax import first_line, last_line
 
 _LEAVES: Final = (ast.Constant, ast.expr_context, ast.operator, ast.cmpop)
 _CONDITIONS: Final = (ast.Name, ast.Attribute, ast.Compare, ast.BoolOp, ast.UnaryOp, ast.Call)
@@ -77,6 +79,8 @@ class Walker:
         """Whether what the walk visits is part of something that is reported or understood already."""
         self.outermost: ast.AST | None = None
         """The whole expression that the walk is in."""
+        self.asks: re.Pattern[str] = re.compile("")
+        """What the text of a function holds that may depend on the version. The walk leaves others out."""
         self._rules = rules
 
     def block(self, body: Sequence[ast.stmt], reach: Reach, dead_from: Point) -> Reach:
@@ -137,6 +141,11 @@ class Walker:
         """Visit the parts of an expression."""
         for child in ast.iter_child_nodes(node):
             self.expression(child, reach, dead_from)
+
+    def may_ask(self, node: ast.stmt) -> bool:
+        """Say whether some part of a statement may depend on the version."""
+        lines = self.module.lines[first_line(node) - 1 : last_line(node)]
+        return bool(self.asks.search("\n".join(lines)))
 
     def value(self, node: ast.AST | None) -> Value:
         """Return what an expression is in the current scope."""
