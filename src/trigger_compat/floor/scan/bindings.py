@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -29,6 +29,12 @@ class Stored:
 
     counts: Mapping[str, int] = field(default_factory=dict)
     unstable: Mapping[str, Sequence[ast.expr]] = field(default_factory=dict)
+
+
+    def without(self, names: Collection[str]) -> Stored:
+        """Return the same, where some names cannot be followed either."""
+        changed = {name: () for name in names if name in self.counts and name not in self.unstable}
+        return Stored(self.counts, {**self.unstable, **changed}) if changed else self
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -64,18 +64,21 @@ class Evaluator:
 
     :param attribute: returns a name of a module, whether the module is scanned or not.
     :param has: returns on which releases a module of Airflow has a name.
-    :param stored_attributes: the attributes that some code of the source assigns to modules or classes.
+    :param star: returns the names that ``from module import *`` gives, None if nobody knows.
+    :param is_patched: says whether some code assigns to an attribute of this name.
     """
 
     def __init__(
         self,
         attribute: Callable[[str, str], Value],
         has: Callable[[str, str], Value] | None = None,
-        stored_attributes: Container[str] = (),
+        star: Callable[[str], Collection[str] | None] | None = None,
+        is_patched: Callable[[str], bool] | None = None,
     ) -> None:
         self._attribute_of = attribute
         self._has = has or (lambda _module, _name: UNKNOWN)
-        self._stored_attributes = stored_attributes
+        self._star = star or (lambda _module: None)
+        self._is_patched = is_patched or (lambda _name: False)
         self._depth = 0
         self._known: dict[tuple[ast.AST, Scope], Value] = {}
         self._made_from_version: dict[tuple[Scope, str, int], bool] = {}
@@ -168,7 +171,7 @@ class Evaluator:
         if not isinstance(base, Unknown):
             return UNKNOWN
         flag = flag_by_name(node.attr)
-        return DEPENDS if flag is not UNKNOWN and node.attr in self._stored_attributes else flag
+        return DEPENDS if flag is not UNKNOWN and self._is_patched(node.attr) else flag
 
     def _unknown(self, _node: ast.expr, _scope: Scope) -> Value:
         return UNKNOWN
@@ -350,8 +353,15 @@ class Evaluator:
             if isinstance(node, ast.Import):
                 name = alias.name if alias.asname else alias.name.partition(".")[0]
                 scope.bind(alias.asname or name, imported(name), reach)
-            elif alias.name != "*":
-                module = absolute(node, scope.package)
+                continue
+            module = absolute(node, scope.package)
+            if alias.name == "*":
+                given = self._star(module)
+                if given is None:
+                    scope.forget(list(scope.bindings))
+                for name in given or ():
+                    scope.bind(name, self._attribute_of(module, name), reach)
+            else:
                 scope.bind(alias.asname or alias.name, self._attribute_of(module, alias.name), reach)
 
     _BY_TYPE: Final[Mapping[type[ast.AST], Callable[[Any, Any, Scope], Value]]] = {

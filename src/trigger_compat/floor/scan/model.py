@@ -59,9 +59,17 @@ class Removal:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Undecided:
-    """A place that depends on the Airflow version in a way that the scan cannot decide, and why."""
+    """A place that depends on the Airflow version in a way that the scan cannot decide, and why.
+
+    :param end: the last line, counted from 1; 0 stands for the first line.
+    """
 
     file: str
     line: int
     code: str
     reason: str
+    end: int = field(default=0, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.end:
+            object.__setattr__(self, "end", self.line)

@@ -18,6 +18,12 @@ class Recorder:
         self.module = module
         self.removals: list[Removal] = []
         self.open: list[Undecided] = []
+        self.understood: set[int] = set()
+        """The lines whose uses of the version are certain, whether a floor removes something there or not."""
+        self.class_attributes: set[str] = set()
+        """The names that a class of the module has for a version flag or for the version."""
+        self.instance_attributes: set[str] = set()
+        """The same for instances; only methods in this module are taken to use them."""
 
     def lines(
         self, start: int, end: int, point: Point, category: Category, reason: str, *, branch: bool = False
@@ -74,6 +80,10 @@ class Recorder:
         # At point 0 the code is dead on every release: the Airflow version has nothing to do with it.
         if 0 < removal.removable_from < NEVER:
             self.removals.append(removal)
+
+    def understands(self, node: Any) -> None:
+        """Note that all in the lines of a node that depends on the version is certain."""
+        self.understood.update(range(first_line(node), last_line(node) + 1))
 
     def undecided(self, line: int, code: str, reason: str) -> None:
         """Record code that depends on the version in a way that the scan does not understand."""

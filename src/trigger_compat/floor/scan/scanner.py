@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -12,9 +14,12 @@ from trigger_compat.floor.scan import names as names_file
 from trigger_compat.floor.scan.abstract_values import DEPENDS, UNKNOWN, Unknown, Value, from_truth
 from trigger_compat.floor.scan.airflow_version import imported, unbound
 from trigger_compat.floor.scan.evaluate import Evaluator
+from trigger_compat.floor.scan.mentions import undecided_mentions
 from trigger_compat.floor.scan.model import Removal, Undecided
 from trigger_compat.floor.scan.names import NameTable
+from trigger_compat.floor.scan.patches import assigned_attributes
 from trigger_compat.floor.scan.reach import Reach, Truth
+from trigger_compat.floor.scan.recorder import Recorder
 from trigger_compat.floor.scan.registry import RULES
 from trigger_compat.floor.scan.releases import NEVER, index_of
 from trigger_compat.floor.scan.rules.comments_on_dead_code import comments_on_dead_code
@@ -24,6 +29,7 @@ from trigger_compat.floor.scan.rules.unused import unused
 from trigger_compat.floor.scan.bindings import stored_names
 from trigger_compat.floor.scan.scopes import Scope, is_version_like
 from trigger_compat.floor.scan.source import Module, Source
+from trigger_compat.floor.scan.syntax import assigned_name
 from trigger_compat.floor.scan.walk import Walker
 
 _MAY_DEPEND_ON_VERSION: Final = (
@@ -55,27 +61,39 @@ class _Scanner:
     def __init__(self, source: Source, names: NameTable) -> None:
         self.source = source
         self.names = names
-        self.evaluator = Evaluator(self._attribute, self._has)
+        self.evaluator = Evaluator(self._attribute, self._has, self._star, self._is_patched)
         self._scopes: dict[str, Scope] = {}
         self._asks = re.compile("")
+        self._patched: set[str] = set()
+        """The names that some code assigns to a module, a class or an instance."""
 
     def scan(self) -> Scan:
         removals: list[Removal] = []
         undecided: set[Undecided] = set()
         modules = self._version_dependent()
-        for module in modules:
-            recorder = self._walk(module, self._scope(module), reports=True).recorder
+        recorders = {module.file: self._recorder(module) for module in modules}
+        for recorder in recorders.values():
             removals += recorder.removals
             undecided.update(recorder.open)
         removals += unused(self.source.modules, modules, removals)
         by_file: dict[str, list[Removal]] = defaultdict(list)
         for removal in removals:
             by_file[removal.file].append(removal)
+        of_classes = set().union(*(recorder.class_attributes for recorder in recorders.values()))
         for module in self.source.modules:
-            removals += comments_on_dead_code(module, by_file[module.file])
+            recorder = recorders.get(module.file) or Recorder(module)
+            attributes = of_classes | recorder.instance_attributes
+            found = by_file[module.file]
+            undecided.update(
+                undecided_mentions(module, found, recorder.open, recorder.understood, attributes)
+            )
+            removals += comments_on_dead_code(module, found)
             removals += announced(module)
         ordered = sorted(set(removals), key=_position)
         return Scan(source=self.source, removals=tuple(ordered), undecided=tuple(sorted(undecided)))
+
+    def _recorder(self, module: Module) -> Recorder:
+        return self._walk(module, self._scope(module), reports=True).recorder
 
     def _version_dependent(self) -> list[Module]:
         """Return the modules to walk: those that ask for the version, and those that use a flag of theirs."""
@@ -94,6 +112,9 @@ class _Scanner:
                 pattern = rf"\b({'|'.join(sorted(map(re.escape, flags)))})\b"
                 continue
             self._asks = re.compile(rf"{_MAY_DEPEND_ON_VERSION}|{pattern}" if flags else _MAY_DEPEND_ON_VERSION)
+            self._patched = assigned_attributes(self.source.modules, flags)
+            if self._patched:
+                self._scopes.clear()  # the names are not what they seemed to be
             return [module for module in self.source.modules if module.file in found]
 
     def _walk(self, module: Module, scope: Scope, *, reports: bool) -> Walker:
@@ -109,7 +130,8 @@ class _Scanner:
     def _scope(self, module: Module) -> Scope:
         """Return the names of a module, bound by the first walk over it."""
         if module.file not in self._scopes:
-            scope = Scope(None, resolve=unbound, stored=stored_names(module.tree), package=module.package)
+            stored = stored_names(module.tree).without(self._patched)
+            scope = Scope(None, resolve=unbound, stored=stored, package=module.package)
             self._scopes[module.file] = scope  # before the walk, because modules may import one another
             self._walk(module, scope, reports=False)
         return self._scopes[module.file]
@@ -125,6 +147,21 @@ class _Scanner:
             if scope.exported("__getattr__") is not None:
                 return DEPENDS if is_version_like(unbound(name)) else UNKNOWN
         return imported(f"{module}.{name}")
+
+    def _star(self, module: str) -> Collection[str] | None:
+        """Return the names that ``from module import *`` gives; None if the module is not in the source."""
+        own = self._module(module)
+        if own is None:
+            return None
+        names = list(self._scope(own).names())
+        for statement in own.tree.body:
+            if isinstance(statement, ast.Assign) and assigned_name(statement) == "__all__":
+                text = ast.unparse(statement.value)
+                return [name for name in names if re.search(rf"['\"]{name}['\"]", text)]
+        return [name for name in names if not name.startswith("_")]
+
+    def _is_patched(self, name: str) -> bool:
+        return name in self._patched
 
     def _has(self, module: str, name: str) -> Value:
         """Return on which releases a module of Airflow has a name."""

@@ -74,6 +74,7 @@ def visit_while(walker: Walker, node: ast.While, reach: Reach, dead_from: Point)
     if inside_dead < dead_from:
         _report_false(walker, node, inside_dead)
     walker.expression(node.test, reach, inside_dead)
+    walker.may_raise(reach, node.test)
     walker.block(node.body, inside.perhaps(), inside_dead)
     walker.block(node.orelse, reach.perhaps(), dead_from)
     endless = isinstance(node.test, ast.Constant) and node.test.value and not contains(node, ast.Break)
@@ -87,6 +88,7 @@ def visit_match(walker: Walker, node: ast.Match, reach: Reach, dead_from: Point)
     After 3.0: the same without ``case 2: old()``
     """
     walker.expression(node.subject, reach, dead_from)
+    walker.may_raise(reach, node.subject)
     left, after = reach, NOWHERE  # left: the releases that no case before this one took
     for case in node.cases:
         matches = _matches(walker, case.pattern, node.subject)

@@ -35,6 +35,7 @@ def report_constant(walker: Walker, node: Any, reach: Reach, dead_from: Point) -
     point = min(always, never)
     if point < NEVER or value.is_known_on(reach.may):
         walker.covered = True  # a part that decides earlier is reported still
+        walker.recorder.understands(node)
     elif isinstance(node, (ast.Name, ast.Attribute)) and not walker.covered:
         probes.report_use(walker, node)
     if point >= dead_from:

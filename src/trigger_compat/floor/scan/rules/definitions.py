@@ -9,7 +9,7 @@ from trigger_compat.floor.scan.reach import Reach
 from trigger_compat.floor.scan.releases import Point
 from trigger_compat.floor.scan.rules import flags, lazy_imports, skip_marks
 from trigger_compat.floor.scan.bindings import stored_names
-from trigger_compat.floor.scan.scopes import Function, Scope, function_scope
+from trigger_compat.floor.scan.scopes import Function, Scope, function_scope, is_version_like
 from trigger_compat.floor.scan.syntax import Assignment, FunctionDefinition, assigned_name, targets_of
 from trigger_compat.floor.scan.walk import Walker
 
@@ -22,8 +22,10 @@ def visit_function(walker: Walker, node: FunctionDefinition, reach: Reach, dead_
     inside, inside_dead = skip_marks.report_decorators(walker, node, reach, dead_from)
     for part in (*_header(node.args), node.returns):
         walker.expression(part, inside, inside_dead)
+    for part in (*node.decorator_list, *_header(node.args)):
+        walker.may_raise(reach, part)
     if not flags.report_function(walker, node, inside, inside_dead):
-        helps = is_understood(walker.evaluator.returned(Function(node, walker.scope)), inside)
+        helps = _understood(walker, node, walker.evaluator.returned(Function(node, walker.scope)), inside)
         # A handler around the definition does not see what the function raises when it is called.
         with (
             walker.inside(function_scope(node, walker.scope)),
@@ -41,8 +43,13 @@ def visit_class(walker: Walker, node: ast.ClassDef, reach: Reach, dead_from: Poi
         inside, inside_dead = skip_marks.report_decorators(walker, node, reach, dead_from)
     for base in (*node.bases, *(keyword.value for keyword in node.keywords)):
         walker.expression(base, inside, inside_dead)
+        walker.may_raise(reach, base)
+    for decorator in node.decorator_list:
+        walker.may_raise(reach, decorator)
     with walker.inside(Scope(walker.scope, stored=stored_names(node), is_class=True)):
         skip_marks.walk_body(walker, node.body, inside, inside_dead)
+        names = walker.evaluator.version_names(walker.scope)
+        walker.recorder.class_attributes.update(name for name in names if not _is_function(node, name))
     walker.bind(node.name, UNKNOWN, reach)
     return reach
 
@@ -56,15 +63,15 @@ def visit_assignment(walker: Walker, node: Assignment, reach: Reach, dead_from: 
         walker.bind(target, value, reach)
     name = assigned_name(node)
     if name is None or node.value is None:
-        understood = len(names) == len(targets_of(node)) and is_understood(value, reach)
-        with walker.covering(understood):
+        _note_attributes(walker, node, value)
+        with walker.covering(len(names) == len(targets_of(node)) and _understood(walker, node, value, reach)):
             walker.expression(node.value, reach, dead_from)
         for part in (getattr(node, "annotation", None), *targets_of(node)):
             walker.expression(part, reach, dead_from)
         return reach
     if walker.reports and not flags.report_definition(walker, node, value, reach, dead_from):
         stays = isinstance(walker.scope.own(name, from_inside=False), PerRelease)
-        with walker.covering(stays and is_understood(value, reach)):
+        with walker.covering(_understood(walker, node, value, reach) and stays):
             walker.expression(node.value, reach, dead_from)
         if name == "__all__":
             flags.report_exports(walker, node, dead_from)
@@ -73,9 +80,25 @@ def visit_assignment(walker: Walker, node: Assignment, reach: Reach, dead_from: 
     return reach
 
 
-def is_understood(value: Value, reach: Reach) -> bool:
+def _understood(walker: Walker, node: ast.stmt, value: Value, reach: Reach) -> bool:
     """Say whether what a definition binds is known on each release, so that only its uses matter."""
-    return isinstance(value, PerRelease) and value.is_known_on(reach.may)
+    understood = isinstance(value, PerRelease) and value.is_known_on(reach.may)
+    if understood:
+        walker.recorder.understands(node)
+    return understood
+
+
+def _note_attributes(walker: Walker, node: Assignment, value: Value) -> None:
+    """Note that instances get a version flag: ``self.is_new = AIRFLOW_V_3_0_PLUS``."""
+    if not is_version_like(value) or isinstance(node.value, ast.JoinedStr):  # such a text is for people
+        return
+    for target in targets_of(node):
+        if isinstance(target, ast.Attribute):
+            walker.recorder.instance_attributes.add(target.attr)
+
+
+def _is_function(node: ast.ClassDef, name: str) -> bool:
+    return any(getattr(statement, "name", "") == name for statement in node.body)
 
 
 def _header(arguments: ast.arguments) -> list[ast.expr | None]:

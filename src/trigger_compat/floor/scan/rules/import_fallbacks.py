@@ -54,17 +54,21 @@ def visit_try(walker: Walker, node: ast.Try, reach: Reach, dead_from: Point) -> 
     kinds = [caught(handler) for handler in node.handlers]
     catches_imports = any(kind & (CATCH_IMPORT_ERRORS | {MODULE_ERROR}) for kind in kinds)
     guard = Guard()
-    with walker.guarded_by(guard if catches_imports else None):
+    with walker.guarded_by(guard if catches_imports else walker.guard):
         body_reach = walker.block(node.body, reach, dead_from)
+    if catches_imports and walker.guard and not any(kind & CATCH_IMPORT_ERRORS for kind in kinds):
+        walker.guard.runs_other_code(reach, "a try block inside lets other import errors out")
     after = walker.block(node.orelse, body_reach, min(dead_from, first_without(body_reach.may)))
     points: list[Point] = []
     for handler, kind in zip(node.handlers, kinds, strict=True):
         handled = _handled(kind, guard, reach) if catches_imports else reach.perhaps()
-        point = min(dead_from, first_without(handled.may))
+        point = min(dead_from, first_without(handled.may)) if handled.may or guard.about else dead_from
         points.append(point)
         if point < dead_from:
             reason = f"Airflow >= {floor_name(point)} has {guard.subject or 'all that the block imports'}"
             walker.recorder.node(handler, point, Category.DEAD, reason, branch=True)
+        elif not handled.may:  # nothing in the block fails, whatever the release
+            handled = reach.perhaps()
         after = after | walker.block(handler.body, handled, point)
     if points and max(points) < dead_from and not node.finalbody:
         _report_idle_try(walker, node, max(points))
