@@ -6,6 +6,14 @@ import enum
 from dataclasses import dataclass, field
 
 
+class Role(enum.Enum):
+    """What a place does with a version flag."""
+
+    DEFINITION = "definition"
+    IMPORT = "import"
+    EXPORT = "export"
+
+
 class Kind(enum.Enum):
     """What a file is part of."""
 
@@ -43,6 +51,8 @@ class Removal:
     :param removable_from: the floor, as an index of :data:`trigger_compat.floor.scan.releases.GRID`.
     :param whole: True if whole lines can be deleted, False if the lines stay and change.
     :param branch: True if the place is one of several alternatives, such as an ``else`` block.
+    :param names: the names of the flags that go, if it is about flags.
+    :param role: what the place does with these flags.
     """
 
     file: str
@@ -55,6 +65,8 @@ class Removal:
     reason: str = field(compare=False)
     whole: bool = field(default=True, compare=False)
     branch: bool = field(default=False, compare=False)
+    names: tuple[str, ...] = field(default=(), compare=False)
+    role: Role | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from trigger_compat.floor.scan.model import Category, Removal, Undecided
+from trigger_compat.floor.scan.model import Category, Removal, Role, Undecided
 from trigger_compat.floor.scan.releases import NEVER, Point
 from trigger_compat.floor.scan.source import Module
 from trigger_compat.floor.scan.syntax import first_line, last_line
@@ -26,7 +26,9 @@ class Recorder:
         """The same for instances; only methods in this module are taken to use them."""
 
     def lines(
-        self, start: int, end: int, point: Point, category: Category, reason: str, *, branch: bool = False
+        self, start: int, end: int, point: Point, category: Category, reason: str, *, branch: bool = False,
+        names: tuple[str, ...] = (),
+        role: Role | None = None,
     ) -> None:
         """Record whole lines, from ``start`` to ``end``."""
         self._add(
@@ -38,6 +40,8 @@ class Recorder:
                 removable_from=point,
                 reason=reason,
                 branch=branch,
+                names=names,
+                role=role,
             )
         )
 
@@ -50,11 +54,16 @@ class Recorder:
         *,
         end: ast.stmt | None = None,
         branch: bool = False,
+        names: tuple[str, ...] = (),
+        role: Role | None = None,
     ) -> None:
         """Record the lines of a node with its decorators, up to its own end or that of another node."""
-        self.lines(first_line(node), last_line(end or node), point, category, reason, branch=branch)
+        self.lines(first_line(node), last_line(end or node), point, category, reason, branch=branch, names=names, role=role)
 
-    def part(self, node: Any, point: Point, category: Category, reason: str, *, branch: bool = False) -> None:
+    def part(self, node: Any, point: Point, category: Category, reason: str, *, branch: bool = False,
+        names: tuple[str, ...] = (),
+        role: Role | None = None,
+    ) -> None:
         """Record a node that is a part of its lines, such as an operand or an imported name."""
         first, last = first_line(node), last_line(node)
         text = self.module.lines[first - 1 : last]
@@ -73,6 +82,8 @@ class Recorder:
                 reason=reason,
                 whole=alone,
                 branch=branch,
+                names=names,
+                role=role,
             )
         )
 

@@ -22,6 +22,7 @@ from trigger_compat.floor.scan.reach import Reach, Truth
 from trigger_compat.floor.scan.recorder import Recorder
 from trigger_compat.floor.scan.registry import RULES
 from trigger_compat.floor.scan.releases import NEVER, index_of
+from trigger_compat.floor.scan.rules.flag_uses import keep_used_flags
 from trigger_compat.floor.scan.rules.comments_on_dead_code import comments_on_dead_code
 from trigger_compat.floor.scan.rules.removal_comments import announced
 from trigger_compat.floor.scan.rules.skip_marks import walk_body
@@ -75,6 +76,7 @@ class _Scanner:
         for recorder in recorders.values():
             removals += recorder.removals
             undecided.update(recorder.open)
+        removals = keep_used_flags(removals, self.source.modules, self._module)
         removals += unused(self.source.modules, modules, removals)
         by_file: dict[str, list[Removal]] = defaultdict(list)
         for removal in removals:
@@ -169,12 +171,24 @@ class _Scanner:
         return from_truth(Truth(found.present, found.absent)) if found.present else UNKNOWN
 
     def _module(self, dotted: str) -> Module | None:
-        """Return the module of the source that an import means; the folders above packages do not count."""
+        """Return the module of the source that an import means; the folders above packages do not count.
+
+        ``airflow.version`` is not the module ``version`` in a package ``airflow`` inside another package. If
+        several folders hold such a module, nobody knows which one is meant.
+        """
         parts = tuple(dotted.split("."))
-        candidates = [
-            module for module in self._by_last_part.get(parts[-1], ()) if module.parts[-len(parts) :] == parts
+        found = [
+            module
+            for module in self._by_last_part.get(parts[-1], ())
+            if module.parts[-len(parts) :] == parts and module.parts[: -len(parts)] not in self._packages
         ]
-        return min(candidates, key=lambda module: len(module.parts), default=None)
+        nearest = min((len(module.parts) for module in found), default=0)
+        found = [module for module in found if len(module.parts) == nearest]
+        return found[0] if len(found) == 1 else None
+
+    @cached_property
+    def _packages(self) -> set[tuple[str, ...]]:
+        return {module.parts for module in self.source.modules if module.file.endswith("__init__.py")} - {()}
 
     @cached_property
     def _by_last_part(self) -> dict[str, list[Module]]:

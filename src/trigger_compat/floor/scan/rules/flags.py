@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 
 from trigger_compat.floor.scan.abstract_values import UNKNOWN, PerRelease, Value, truth_of
-from trigger_compat.floor.scan.model import Category
+from trigger_compat.floor.scan.bindings import bound_name
+from trigger_compat.floor.scan.model import Category, Role
 from trigger_compat.floor.scan.reach import Reach
 from trigger_compat.floor.scan.releases import NEVER, Point, floor_name, gone_from
 from trigger_compat.floor.scan.scopes import Function, is_version_like
@@ -41,7 +42,7 @@ def report_definition(walker: Walker, node: Assignment, value: Value, reach: Rea
     point = constant_from(value, reach)
     if point < dead_from:
         reason = f"{name} is constant on Airflow >= {floor_name(point)}"
-        walker.recorder.node(node, point, Category.FLAG, reason)
+        walker.recorder.node(node, point, Category.FLAG, reason, names=(name,), role=Role.DEFINITION)
     return point < dead_from
 
 
@@ -56,7 +57,7 @@ def report_function(walker: Walker, node: FunctionDefinition, reach: Reach, dead
     point = constant_from(walker.evaluator.returned(Function(node, walker.scope)), reach)
     if point < dead_from:
         reason = f"{node.name}() always returns the same on Airflow >= {floor_name(point)}"
-        walker.recorder.node(node, point, Category.FLAG, reason)
+        walker.recorder.node(node, point, Category.FLAG, reason, names=(node.name,), role=Role.DEFINITION)
     return point < dead_from
 
 
@@ -66,9 +67,7 @@ def report_flag_imports(walker: Walker, node: ast.ImportFrom, reach: Reach, dead
     Before: ``from .version_compat import AIRFLOW_V_3_0_PLUS, BaseHook``
     After 3.0: ``from .version_compat import BaseHook``
     """
-    points = {
-        alias: constant_from(walker.scope.lookup(alias.asname or alias.name), reach) for alias in node.names
-    }
+    points = {alias: _import_constant_from(walker, alias, reach) for alias in node.names}
     points = {alias: point for alias, point in points.items() if point < dead_from}
     if not points:
         return
@@ -77,11 +76,19 @@ def report_flag_imports(walker: Walker, node: ast.ImportFrom, reach: Reach, dead
     for alias, point in points.items():
         if point < last:
             reason = f"{alias.name} is constant on Airflow >= {floor_name(point)}"
-            walker.recorder.part(alias, point, Category.FLAG, reason)
+            walker.recorder.part(alias, point, Category.FLAG, reason, names=(bound_name(alias),), role=Role.IMPORT)
     if last < NEVER:
         names, verb = ", ".join(alias.name for alias in points), "is" if len(points) == 1 else "are"
         reason = f"{names} {verb} constant on Airflow >= {floor_name(last)}"
-        walker.recorder.node(node, last, Category.FLAG, reason)
+        bound = tuple(map(bound_name, points))
+        walker.recorder.node(node, last, Category.FLAG, reason, names=bound, role=Role.IMPORT)
+
+
+def _import_constant_from(walker: Walker, alias: ast.alias, reach: Reach) -> Point:
+    name = bound_name(alias)
+    if len(walker.scope.final_bindings(name)) > 1:
+        return constant_from(walker.scope.own(name, from_inside=True), Reach())
+    return constant_from(walker.scope.lookup(name), reach)
 
 
 def report_exports(walker: Walker, node: Assignment, dead_from: Point) -> None:
@@ -92,7 +99,7 @@ def report_exports(walker: Walker, node: Assignment, dead_from: Point) -> None:
     """
     for name in ast.walk(node):
         if isinstance(name, ast.Constant) and isinstance(name.value, str):
-            point = constant_from(walker.scope.lookup(name.value), Reach())
+            point = constant_from(walker.scope.exported(name.value), Reach())
             if point < dead_from:
                 reason = f"{name.value} is constant on Airflow >= {floor_name(point)}"
-                walker.recorder.part(name, point, Category.FLAG, reason)
+                walker.recorder.part(name, point, Category.FLAG, reason, names=(name.value,), role=Role.EXPORT)
