@@ -12,6 +12,8 @@ class Role(enum.Enum):
     DEFINITION = "definition"
     IMPORT = "import"
     EXPORT = "export"
+    VALUE = "value"
+    """What a definition assigns; it is constant, even if the flag has to stay."""
 
 
 class Kind(enum.Enum):

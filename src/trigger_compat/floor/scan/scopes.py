@@ -57,6 +57,11 @@ class Scope:
         self._final: dict[str, list[Binding]] | None = None
         self._merged: dict[str, Value] = {}
 
+    @property
+    def is_in_function(self) -> bool:
+        """Whether the scope is a function, or a class inside one."""
+        return self.parent is not None and (not self.is_class or self.parent.is_in_function)
+
     def bind(self, name: str, value: Value, reach: Reach) -> None:
         """Note that a name becomes a value on the releases that come there."""
         if is_mutable(value) and not (self._reads and is_only_read(name, self._reads)):

@@ -24,7 +24,7 @@ from trigger_compat.floor.scan.recorder import Recorder
 from trigger_compat.floor.scan.releases import Point, ReleaseSet, first_without, floor_name
 from trigger_compat.floor.scan.scopes import Scope
 from trigger_compat.floor.scan.source import Module
-from trigger_compat.floor.scan.syntax import first_line, last_line
+from trigger_compat.floor.scan.syntax import contains, first_line, last_line
 
 _LEAVES: Final = (ast.Constant, ast.expr_context, ast.operator, ast.cmpop)
 _CONDITIONS: Final = (ast.Name, ast.Attribute, ast.Compare, ast.BoolOp, ast.UnaryOp, ast.Call)
@@ -75,6 +75,8 @@ class Walker:
         self.guard: Guard | None = None
         self.skipped: ReleaseSet = 0
         """The releases on which a ``pytestmark`` skips the tests of the module or class."""
+        self.is_caught: bool = False
+        """Whether a handler catches what is raised here, so that code after the ``try`` may see half of the block."""
         self.covered: bool = False
         """Whether what the walk visits is part of something that is reported or understood already."""
         self.outermost: ast.AST | None = None
@@ -100,11 +102,14 @@ class Walker:
                 reason = f"the code above it returns or raises on Airflow >= {floor_name(here)}"
                 self.recorder.node(statement, here, Category.DEAD, reason, end=body[-1], branch=True)
                 dead_from = here
+            is_import = isinstance(statement, (ast.Import, ast.ImportFrom))
             rule = self._rules.statements.get(type(statement))
             if rule:
                 reach = rule(self, statement, reach, dead_from)
             else:
                 self.expressions_in(statement, reach, dead_from)
+            if self.is_caught and not (self.guard and is_import) and not is_harmless(statement):
+                reach = reach.perhaps()
         return reach if goes_on else NOWHERE
 
     def expressions_in(self, node: ast.stmt, reach: Reach, dead_from: Point) -> None:
@@ -185,6 +190,24 @@ class Walker:
             yield
         finally:
             self.skipped = outer
+
+    @contextmanager
+    def caught_by_handlers(self, is_caught: bool) -> Iterator[None]:
+        """Walk a block whose errors are caught by handlers that let the code below them run."""
+        before, self.is_caught = self.is_caught, is_caught
+        try:
+            yield
+        finally:
+            self.is_caught = before
+
+    def rejoin(self, node: ast.stmt, before: Reach, after: Reach) -> Reach:
+        """Return the reach of what follows a statement with branches.
+
+        What comes there has come to the statement: the paths that return or raise do not come back.
+        """
+        if self.is_caught and any(contains(node, kind) for kind in (ast.Raise, ast.Break, ast.Continue)):
+            return after
+        return Reach(after.may, after.must | (before.must & after.may))
 
     def may_raise(self, reach: Reach, node: ast.AST | None) -> None:
         """Note that an expression in a guarded block may raise an import error too."""

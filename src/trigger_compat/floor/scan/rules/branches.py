@@ -7,7 +7,7 @@ import ast
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.reach import NOWHERE, UNKNOWN_TRUTH, Reach, Truth, all_of, any_of
 from trigger_compat.floor.scan.releases import ALL_RELEASES, Point, floor_name, gone_from
-from trigger_compat.floor.scan.syntax import contains, else_line, excerpt, has_elif, header_end, last_line
+from trigger_compat.floor.scan.syntax import contains, else_line, excerpt, first_line, has_elif, header_end, last_line
 from trigger_compat.floor.scan.walk import Walker
 
 
@@ -29,9 +29,11 @@ def visit_if(walker: Walker, node: ast.If, reach: Reach, dead_from: Point) -> Re
         _report_false(walker, node, then_dead)
     elif else_dead < dead_from:
         _report_true(walker, node, else_dead)
-    walker.expression(node.test, reach, min(then_dead, else_dead))
+    goes = _header_goes(walker, node, body_is_dead=then_dead < dead_from)
+    walker.expression(node.test, reach, min(then_dead, else_dead) if goes else dead_from)
     after_then = walker.block(node.body, then, then_dead)
-    return after_then | (walker.block(node.orelse, other, else_dead) if node.orelse else other)
+    after = after_then | (walker.block(node.orelse, other, else_dead) if node.orelse else other)
+    return walker.rejoin(node, reach, after)
 
 
 def _is_own_floor(walker: Walker, node: ast.If, point: Point) -> bool:
@@ -45,7 +47,20 @@ def _is_own_floor(walker: Walker, node: ast.If, point: Point) -> bool:
     return at_import and only_raises and point <= walker.floor
 
 
+def _header_goes(walker: Walker, node: ast.If | ast.While, *, body_is_dead: bool) -> bool:
+    """Say whether the line of a condition can be deleted: not if what stays is on it, or on the line of ``else:``."""
+    lines = walker.module.lines
+    if not body_is_dead:
+        return node.body[0].lineno > header_end(node, lines)
+    if not node.orelse or has_elif(node):
+        return True
+    first = node.orelse[0]
+    return else_line(first, node.body[-1], lines) < first_line(first)
+
+
 def _report_false(walker: Walker, node: ast.If | ast.While, point: Point) -> None:
+    if not _header_goes(walker, node, body_is_dead=True):
+        return
     reason = f"{excerpt(node.test)} is false on Airflow >= {floor_name(point)}"
     walker.recorder.node(node, point, Category.DEAD, reason, end=node.body[-1], branch=True)
     if node.orelse and not has_elif(node):
@@ -56,7 +71,8 @@ def _report_false(walker: Walker, node: ast.If | ast.While, point: Point) -> Non
 def _report_true(walker: Walker, node: ast.If, point: Point) -> None:
     reason = f"{excerpt(node.test)} is true on Airflow >= {floor_name(point)}"
     lines = walker.module.lines
-    walker.recorder.lines(node.lineno, header_end(node, lines), point, Category.CONSTANT, reason)
+    if _header_goes(walker, node, body_is_dead=False):
+        walker.recorder.lines(node.lineno, header_end(node, lines), point, Category.CONSTANT, reason)
     if node.orelse:
         first = node.orelse[0]
         start = first.lineno if has_elif(node) else else_line(first, node.body[-1], lines)
@@ -103,7 +119,7 @@ def visit_match(walker: Walker, node: ast.Match, reach: Reach, dead_from: Point)
         walker.expression(case.guard, left, here_dead)
         after = after | walker.block(case.body, here, here_dead)
         left = left.where(matches.negated)
-    return after | left
+    return walker.rejoin(node, reach, after | left)
 
 
 def _matches(walker: Walker, pattern: ast.pattern, subject: ast.expr) -> Truth:

@@ -17,7 +17,7 @@ from trigger_compat.floor.scan.walk import Walker
 def visit_function(walker: Walker, node: FunctionDefinition, reach: Reach, dead_from: Point) -> Reach:
     """Bind a function, and walk it unless the function itself goes."""
     walker.bind(node.name, Function(node, walker.scope), reach)
-    if not walker.reports or not (walker.may_ask(node) or walker.skipped):
+    if not walker.reports or not (walker.may_ask(node) or walker.skipped or walker.scope.is_in_function):
         return reach
     inside, inside_dead = skip_marks.report_decorators(walker, node, reach, dead_from)
     for part in (*_header(node.args), node.returns):
@@ -30,6 +30,7 @@ def visit_function(walker: Walker, node: FunctionDefinition, reach: Reach, dead_
         with (
             walker.inside(function_scope(node, walker.scope)),
             walker.guarded_by(None),
+            walker.caught_by_handlers(False),
             walker.covering(helps),
         ):
             walker.block(node.body, Reach(inside.may, inside.may), inside_dead)

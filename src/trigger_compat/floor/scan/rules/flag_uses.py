@@ -26,8 +26,8 @@ def keep_used_flags(removals: Sequence[Removal], modules: Sequence[Module], reso
 
     :param resolve: returns the module of the source that a dotted name means.
     """
-    flags = [removal for removal in removals if removal.role]
-    others = [removal for removal in removals if not removal.role]
+    flags = [removal for removal in removals if removal.role not in (None, Role.VALUE)]
+    others = [removal for removal in removals if removal.role in (None, Role.VALUE)]
     uses = uses_of(modules, {name for removal in flags for name in removal.names}) if flags else Uses()
     by_file = {module.file: module for module in modules}
     pairs = [(flag, tuple(_places(flag, by_file[flag.file], uses, resolve))) for flag in flags]
@@ -43,7 +43,9 @@ def keep_used_flags(removals: Sequence[Removal], modules: Sequence[Module], reso
             if point < NEVER:
                 moved.append((_at(flag, point), places))
         if moved == pairs:
-            return [*others, *flags]
+            gone = {(flag.file, flag.end, flag.removable_from) for flag in flags if flag.role is Role.DEFINITION}
+            values = [(other, (other.file, other.end, other.removable_from)) for other in others]
+            return [*(other for other, key in values if not (other.role and key in gone)), *flags]
         pairs = moved
 
 

@@ -10,7 +10,7 @@ from trigger_compat.floor.scan.model import Category, Role
 from trigger_compat.floor.scan.reach import Reach
 from trigger_compat.floor.scan.releases import NEVER, Point, floor_name, gone_from
 from trigger_compat.floor.scan.scopes import Function, is_version_like
-from trigger_compat.floor.scan.syntax import Assignment, FunctionDefinition, assigned_name, takes_arguments
+from trigger_compat.floor.scan.syntax import Assignment, FunctionDefinition, assigned_name, excerpt, takes_arguments
 from trigger_compat.floor.scan.walk import Walker
 
 
@@ -43,6 +43,11 @@ def report_definition(walker: Walker, node: Assignment, value: Value, reach: Rea
     if point < dead_from:
         reason = f"{name} is constant on Airflow >= {floor_name(point)}"
         walker.recorder.node(node, point, Category.FLAG, reason, names=(name,), role=Role.DEFINITION)
+        if isinstance(value, PerRelease) and len(bindings) == 1:
+            reason = f"{excerpt(node.value)} is constant on Airflow >= {floor_name(point)}" if node.value else ""
+            walker.recorder.part(
+                node.value, point, Category.CONSTANT, reason, names=(name,), role=Role.VALUE
+            )
     return point < dead_from
 
 

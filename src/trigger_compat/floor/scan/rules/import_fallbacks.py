@@ -54,7 +54,11 @@ def visit_try(walker: Walker, node: ast.Try, reach: Reach, dead_from: Point) -> 
     kinds = [caught(handler) for handler in node.handlers]
     catches_imports = any(kind & (CATCH_IMPORT_ERRORS | {MODULE_ERROR}) for kind in kinds)
     guard = Guard()
-    with walker.guarded_by(guard if catches_imports else walker.guard):
+    goes_on = any(not isinstance(handler.body[-1], (ast.Raise, ast.Return)) for handler in node.handlers)
+    with (
+        walker.guarded_by(guard if catches_imports else walker.guard),
+        walker.caught_by_handlers(walker.is_caught or goes_on),
+    ):
         body_reach = walker.block(node.body, reach, dead_from)
     if catches_imports and walker.guard and not any(kind & CATCH_IMPORT_ERRORS for kind in kinds):
         walker.guard.runs_other_code(reach, "a try block inside lets other import errors out")
@@ -76,7 +80,7 @@ def visit_try(walker: Walker, node: ast.Try, reach: Reach, dead_from: Point) -> 
         _report_undecided(walker, node, guard)
     if node.finalbody:
         after = after & walker.block(node.finalbody, reach, dead_from)
-    return after
+    return walker.rejoin(node, reach, after)
 
 
 def _handled(kind: set[str], guard: Guard, reach: Reach) -> Reach:
@@ -119,7 +123,8 @@ def visit_with(walker: Walker, node: ast.With | ast.AsyncWith, reach: Reach, dea
         walker.expression(item.context_expr, reach, dead_from)
         walker.may_raise(reach, item.context_expr)
     guard = Guard() if _suppresses_import_errors(node) else None
-    with walker.guarded_by(guard or walker.guard):
+    swallows = any(_SWALLOWS_ERRORS.search(ast.unparse(item.context_expr)) for item in node.items)
+    with walker.guarded_by(guard or walker.guard), walker.caught_by_handlers(walker.is_caught or swallows):
         inside = walker.block(node.body, reach, dead_from)
     if guard:
         point = first_without(guard.may_fail)
@@ -129,7 +134,6 @@ def visit_with(walker: Walker, node: ast.With | ast.AsyncWith, reach: Reach, dea
         elif guard.reasons:
             _report_undecided(walker, node, guard)
     # If the block may leave early by an error that is swallowed, what follows it still runs.
-    swallows = any(_SWALLOWS_ERRORS.search(ast.unparse(item.context_expr)) for item in node.items)
     return reach if swallows or contains(node, ast.Raise) else inside
 
 
