@@ -139,15 +139,25 @@ class Evaluator:
         if not isinstance(flag_by_name(node.id), Unknown):
             return DEPENDS
         owner = scope.owner(node.id)
-        if owner is None:
-            return UNKNOWN
-        key = (owner, node.id, owner.changes)
+        return DEPENDS if owner and self._is_made_from_version(node.id, owner) else UNKNOWN
+
+    def exported(self, name: str, scope: Scope) -> Value | None:
+        """Return what another module gets by a name; None if the module does not bind it."""
+        value = scope.exported(name)
+        return DEPENDS if value is UNKNOWN and self._is_made_from_version(name, scope) else value
+
+    def _is_made_from_version(self, name: str, owner: Scope) -> bool:
+        """Say whether something that a name may be bound to depends on the version."""
+        key = (owner, name, owner.changes)
         if key not in self._made_from_version:
             self._made_from_version[key] = False  # while its sources are asked, which may name it
-            values = [value for _, value in owner.final_bindings(node.id)]
-            values += [self.value(source, owner) for source in owner.stored.unstable.get(node.id, ())]
+            values = [value for _, value in owner.final_bindings(name)]
+            values += [self.value(source, owner) for source in owner.stored.unstable.get(name, ())]
             self._made_from_version[key] = any(map(is_version_like, values))
-        return DEPENDS if self._made_from_version[key] else UNKNOWN
+        return self._made_from_version[key]
+
+    def _lambda(self, node: ast.Lambda, scope: Scope) -> Value:
+        return DEPENDS if is_version_like(self.value(node.body, function_scope(node, scope))) else UNKNOWN
 
     def _walrus(self, node: ast.NamedExpr, scope: Scope) -> Value:
         return self.value(node.value, scope)
@@ -325,12 +335,12 @@ class Evaluator:
     def version_names(self, scope: Scope) -> Iterator[str]:
         """Yield the names of a module that are version flags, Airflow's version, or functions that return these."""
         for name in scope.names():
-            value = scope.exported(name)
+            value = self.exported(name, scope)
             if isinstance(value, Function):
                 found = self.returned(value)
                 if is_version_like(found) or (found is UNKNOWN and self.may_return_version(value)):
                     yield name
-            elif isinstance(value, SkipMark) or is_version_like(self.value(ast.Name(name, ast.Load()), scope)):
+            elif value and (isinstance(value, SkipMark) or is_version_like(value)):
                 yield name
 
     def forget(self) -> None:
@@ -379,6 +389,7 @@ class Evaluator:
         ast.GeneratorExp: _comprehension,
         ast.ListComp: _comprehension,
         ast.Call: _call,
+        ast.Lambda: _lambda,
         ast.NamedExpr: _walrus,
         ast.JoinedStr: _text,
         ast.FormattedValue: _formatted,

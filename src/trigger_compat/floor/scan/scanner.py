@@ -65,6 +65,8 @@ class _Scanner:
         self.evaluator = Evaluator(self._attribute, self._has, self._star, self._is_patched)
         self._scopes: dict[str, Scope] = {}
         self._asks = re.compile("")
+        self._flags: set[str] = set()
+        """The names that some module has for a version flag, or for Airflow's version."""
         self._patched: set[str] = set()
         """The names that some code assigns to a module, a class or an instance."""
 
@@ -77,11 +79,11 @@ class _Scanner:
             removals += recorder.removals
             undecided.update(recorder.open)
         removals = keep_used_flags(removals, self.source.modules, self._module)
-        removals += unused(self.source.modules, modules, removals)
+        removals += unused(self.source.modules, modules, removals, self._module)
         by_file: dict[str, list[Removal]] = defaultdict(list)
         for removal in removals:
             by_file[removal.file].append(removal)
-        of_classes = set().union(*(recorder.class_attributes for recorder in recorders.values()))
+        of_classes = {name for name in self._flags if name.isupper()}.union(*(recorder.class_attributes for recorder in recorders.values()))
         for module in self.source.modules:
             recorder = recorders.get(module.file) or Recorder(module)
             attributes = of_classes | recorder.instance_attributes
@@ -100,7 +102,7 @@ class _Scanner:
     def _version_dependent(self) -> list[Module]:
         """Return the modules to walk: those that ask for the version, and those that use a flag of theirs."""
         found: set[str] = set()
-        flags: set[str] = set()
+        flags = self._flags
         pattern = _MAY_DEPEND_ON_VERSION
         while True:
             search = re.compile(pattern).search
@@ -143,7 +145,7 @@ class _Scanner:
         own = self._module(module)
         if own:
             scope = self._scope(own)
-            value = scope.exported(name)
+            value = self.evaluator.exported(name, scope)
             if value is not None:
                 return DEPENDS if isinstance(value, Unknown) and is_version_like(unbound(name)) else value
             if scope.exported("__getattr__") is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,10 +13,11 @@ from trigger_compat.floor.scan.evaluate import absolute
 from trigger_compat.floor.scan.model import Removal
 from trigger_compat.floor.scan.releases import NEVER, Point
 from trigger_compat.floor.scan.source import Module
-from trigger_compat.floor.scan.syntax import last_line
+from trigger_compat.floor.scan.syntax import last_line, last_part
 
 Place = tuple[str, int, int]
 """File, line from 1, column in bytes from 0."""
+Resolve = Callable[[str], "Module | None"]
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -26,6 +27,7 @@ class Uses:
 
     :param names: by file and name.
     :param origins: the dotted module that each import is from.
+    :param bases: what stands before the dot of each attribute, its last part.
     :param words: the words in strings, since code may import or look up a name by a string.
     """
 
@@ -33,6 +35,7 @@ class Uses:
     attributes: dict[str, list[Place]] = field(default_factory=lambda: defaultdict(list))
     imports: dict[str, list[Place]] = field(default_factory=lambda: defaultdict(list))
     origins: dict[Place, str] = field(default_factory=dict)
+    bases: dict[Place, str] = field(default_factory=dict)
     words: dict[str, list[Place]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -89,7 +92,9 @@ def _add_use(node: ast.AST, module: Module, wanted: set[str], uses: Uses) -> Non
             uses.names[file, node.id].append((file, node.lineno, node.col_offset))
     elif isinstance(node, ast.Attribute):
         if node.attr in wanted:
-            uses.attributes[node.attr].append((file, last_line(node), node.col_offset))
+            place = (file, last_line(node), node.col_offset)
+            uses.attributes[node.attr].append(place)
+            uses.bases[place] = last_part(ast.unparse(node.value))
     elif isinstance(node, ast.ImportFrom):
         for alias in node.names:
             if alias.name in wanted or alias.name == "*":
@@ -99,3 +104,24 @@ def _add_use(node: ast.AST, module: Module, wanted: set[str], uses: Uses) -> Non
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
         for word in wanted.intersection(_WORD.findall(node.value)):
             uses.words[word].append((file, node.lineno, node.col_offset))
+
+
+def imports_of(name: str, module: Module, uses: Uses, resolve: Resolve) -> Iterator[Place]:
+    """Yield where other modules import a name from a module, and where they use it after an import of all.
+
+    :param resolve: returns the module of the source that a dotted name means.
+    """
+    for place in uses.imports.get(name, ()):
+        if _means(uses.origins[place], module, resolve):
+            yield place
+    for place in uses.imports.get("*", ()):
+        if _means(uses.origins[place], module, resolve):
+            yield from uses.names.get((place[0], name), ())
+
+
+def _means(origin: str, module: Module, resolve: Resolve) -> bool:
+    found = resolve(origin)
+    if found is None:  # it is not in the source, or several modules are called so
+        parts = tuple(origin.split("."))
+        return module.parts[-len(parts) :] == parts
+    return found is module

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from trigger_compat.floor.scan.abstract_values import PerRelease
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.reach import NOWHERE, UNKNOWN_TRUTH, Reach, Truth, all_of, any_of
 from trigger_compat.floor.scan.releases import ALL_RELEASES, Point, floor_name, gone_from
@@ -103,15 +104,19 @@ def visit_match(walker: Walker, node: ast.Match, reach: Reach, dead_from: Point)
     Before: ``match Version(airflow.__version__).major:`` with ``case 2: old()`` and ``case _: new()``
     After 3.0: the same without ``case 2: old()``
     """
-    walker.expression(node.subject, reach, dead_from)
+    subject = walker.value(node.subject)
+    with walker.covering(isinstance(subject, PerRelease) and subject.is_known_on(reach.may)):
+        walker.expression(node.subject, reach, dead_from)
     walker.may_raise(reach, node.subject)
     left, after = reach, NOWHERE  # left: the releases that no case before this one took
+    points: list[Point] = []
     for case in node.cases:
         matches = _matches(walker, case.pattern, node.subject)
         if case.guard:
             matches = all_of((matches, walker.truth(case.guard)))
         here = left.where(matches)
         here_dead = min(dead_from, gone_from(here.may, reach.may))
+        points.append(here_dead)
         if here_dead < dead_from:
             reason = f"case {excerpt(case.pattern)} never matches on Airflow >= {floor_name(here_dead)}"
             start, end = case.pattern.lineno, last_line(case.body[-1])
@@ -119,6 +124,10 @@ def visit_match(walker: Walker, node: ast.Match, reach: Reach, dead_from: Point)
         walker.expression(case.guard, left, here_dead)
         after = after | walker.block(case.body, here, here_dead)
         left = left.where(matches.negated)
+    last = max(points)
+    if last < dead_from:
+        reason = f"no case matches on Airflow >= {floor_name(last)}"
+        walker.recorder.node(node, last, Category.DEAD, reason)
     return walker.rejoin(node, reach, after | left)
 
 

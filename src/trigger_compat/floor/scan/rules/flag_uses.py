@@ -5,17 +5,16 @@ This rule does not follow the flow. It looks at the names, as ``unused`` does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from trigger_compat.floor.scan.model import Category, Removal, Role
 from trigger_compat.floor.scan.releases import NEVER, Point, floor_name
 from trigger_compat.floor.scan.source import Module
-from trigger_compat.floor.scan.uses import DeadCode, Place, Uses, uses_of
+from trigger_compat.floor.scan.uses import DeadCode, Place, Resolve, Uses, imports_of, uses_of
 
 _GONE: Final = (Category.DEAD, Category.CONSTANT, Category.FLAG)
-Resolve = Callable[[str], "Module | None"]
 
 
 def keep_used_flags(removals: Sequence[Removal], modules: Sequence[Module], resolve: Resolve) -> list[Removal]:
@@ -72,28 +71,10 @@ def _places(flag: Removal, module: Module, uses: Uses, resolve: Resolve) -> Iter
         return
     for name in flag.names:
         yield from uses.names.get((flag.file, name), ())
-        yield from _imports(name, module, uses, resolve)
+        yield from imports_of(name, module, uses, resolve)
         words = uses.words.get(name, ())
         if flag.role is Role.DEFINITION:
             yield from uses.attributes.get(name, ())
             yield from words
         else:
             yield from (place for place in words if place[0] == flag.file)
-
-
-def _imports(name: str, module: Module, uses: Uses, resolve: Resolve) -> Iterator[Place]:
-    """Yield where other modules import a name from a module, and where they use it after an import of all."""
-    for place in uses.imports.get(name, ()):
-        if _means(uses.origins[place], module, resolve):
-            yield place
-    for place in uses.imports.get("*", ()):
-        if _means(uses.origins[place], module, resolve):
-            yield from uses.names.get((place[0], name), ())
-
-
-def _means(origin: str, module: Module, resolve: Resolve) -> bool:
-    found = resolve(origin)
-    if found is None:  # it is not in the source, or several modules are called so
-        parts = tuple(origin.split("."))
-        return module.parts[-len(parts) :] == parts
-    return found is module

@@ -19,7 +19,7 @@ from trigger_compat.floor.scan.releases import NEVER, Point, floor_name
 from trigger_compat.floor.scan.bindings import bound_name
 from trigger_compat.floor.scan.source import Module
 from trigger_compat.floor.scan.syntax import ImportStatement, first_line, last_line
-from trigger_compat.floor.scan.uses import DeadCode, Place, Uses, uses_of
+from trigger_compat.floor.scan.uses import DeadCode, Place, Resolve, Uses, imports_of, uses_of
 
 _MAX_ROUNDS: Final = 10
 
@@ -41,7 +41,7 @@ class _Symbol:
 
 
 def unused(
-    modules: Sequence[Module], walked: Sequence[Module], removals: Sequence[Removal]
+    modules: Sequence[Module], walked: Sequence[Module], removals: Sequence[Removal], resolve: Resolve
 ) -> Iterator[Removal]:
     """Yield what only dead code uses, then what only that uses, until there is nothing more.
 
@@ -50,6 +50,7 @@ def unused(
 
     :param modules: all modules of the source.
     :param walked: those that removals can be in.
+    :param resolve: returns the module of the source that a dotted name means.
     """
     gone = [
         removal for removal in removals if removal.category not in (Category.ANNOUNCED, Category.RESTATED)
@@ -61,7 +62,7 @@ def unused(
     symbols = [symbol for module in walked if module.file in affected for symbol in _symbols(module)]
     uses = uses_of(modules, {symbol.name for symbol in symbols})
     for _ in range(_MAX_ROUNDS):
-        points = {symbol: point for symbol in symbols if (point := _unused_from(symbol, uses, dead)) < NEVER}
+        points = {symbol: point for symbol in symbols if (point := _unused_from(symbol, uses, dead, resolve)) < NEVER}
         if not points:
             return
         symbols = [symbol for symbol in symbols if symbol not in points]
@@ -131,13 +132,13 @@ def _is_private(name: str) -> bool:
     return name.startswith("_") and not name.endswith("__")
 
 
-def _unused_from(symbol: _Symbol, uses: Uses, dead: DeadCode) -> Point:
+def _unused_from(symbol: _Symbol, uses: Uses, dead: DeadCode, resolve: Resolve) -> Point:
     """Return the floor from which on nothing uses a symbol.
 
     :returns: ``NEVER`` too if nothing used it before, or if it goes earlier for another reason.
     """
     own = symbol.alias or symbol.node
-    places = list(_places(symbol, uses))
+    places = list(_places(symbol, uses, resolve))
     if not symbol.alias:  # a function that only calls itself is not used
         lines = range(symbol.node.lineno, last_line(symbol.node) + 1)
         places = [place for place in places if place[0] != symbol.module.file or place[1] not in lines]
@@ -145,7 +146,7 @@ def _unused_from(symbol: _Symbol, uses: Uses, dead: DeadCode) -> Point:
     return point if point < dead.at((symbol.module.file, own.lineno, own.col_offset)) else NEVER
 
 
-def _places(symbol: _Symbol, uses: Uses) -> Iterator[Place]:
+def _places(symbol: _Symbol, uses: Uses, resolve: Resolve) -> Iterator[Place]:
     """Yield the places that use a symbol, or may."""
     file = symbol.module.file
     in_file = uses.names.get((file, symbol.name), ())
@@ -155,22 +156,18 @@ def _places(symbol: _Symbol, uses: Uses) -> Iterator[Place]:
     elif symbol.alias:
         yield from in_file
         yield from (place for place in uses.words.get(symbol.name, ()) if place[0] == file)
-        if _may_be_reexported(symbol):
-            # Another file may import it from here; so may one that imports the same name from elsewhere.
-            here = (file, symbol.alias.lineno, symbol.alias.col_offset)
-            yield from (place for place in uses.imports.get(symbol.name, ()) if place != here)
+        # Another file may use it from here: by an import, or as an attribute of this module.
+        here = (file, symbol.alias.lineno, symbol.alias.col_offset)
+        yield from (place for place in imports_of(symbol.name, symbol.module, uses, resolve) if place != here)
+        for place in uses.attributes.get(symbol.name, ()):
+            if place[0] != file and uses.bases[place] in symbol.module.parts[-1:]:
+                yield place
     else:
         if not symbol.is_method:
             yield from in_file
             yield from uses.imports.get(symbol.name, ())
         yield from uses.attributes.get(symbol.name, ())
         yield from uses.words.get(symbol.name, ())
-
-
-def _may_be_reexported(symbol: _Symbol) -> bool:
-    """Say whether other files are likely to import the name from this one."""
-    stem = symbol.module.parts[-1] if symbol.module.parts else ""
-    return symbol.module.file.endswith("__init__.py") or "compat" in stem
 
 
 def _removals(points: dict[_Symbol, Point]) -> Iterator[Removal]:
