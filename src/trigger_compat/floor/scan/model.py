@@ -53,6 +53,7 @@ class Removal:
     :param removable_from: the floor, as an index of :data:`trigger_compat.floor.scan.releases.GRID`.
     :param whole: True if whole lines can be deleted, False if the lines stay and change.
     :param branch: True if the place is one of several alternatives, such as an ``else`` block.
+    :param replacement: what a part of a line becomes; empty: the part is deleted.
     :param names: the names of the flags that go, if it is about flags.
     :param role: what the place does with these flags.
     """
@@ -67,6 +68,7 @@ class Removal:
     reason: str = field(compare=False)
     whole: bool = field(default=True, compare=False)
     branch: bool = field(default=False, compare=False)
+    replacement: str = field(default="", compare=False)
     names: tuple[str, ...] = field(default=(), compare=False)
     role: Role | None = field(default=None, compare=False)
 

@@ -26,7 +26,15 @@ class Recorder:
         """The same for instances; only methods in this module are taken to use them."""
 
     def lines(
-        self, start: int, end: int, point: Point, category: Category, reason: str, *, branch: bool = False,
+        self,
+        start: int,
+        end: int,
+        point: Point,
+        category: Category,
+        reason: str,
+        *,
+        branch: bool = False,
+        whole: bool = True,
         names: tuple[str, ...] = (),
         role: Role | None = None,
     ) -> None:
@@ -39,6 +47,7 @@ class Recorder:
                 category=category,
                 removable_from=point,
                 reason=reason,
+                whole=whole,
                 branch=branch,
                 names=names,
                 role=role,
@@ -58,9 +67,27 @@ class Recorder:
         role: Role | None = None,
     ) -> None:
         """Record the lines of a node with its decorators, up to its own end or that of another node."""
-        self.lines(first_line(node), last_line(end or node), point, category, reason, branch=branch, names=names, role=role)
+        first, last = first_line(node), last_line(end or node)
+        whole = not isinstance(node, ast.stmt) or self._is_alone(node, end or node)
+        self.lines(
+            first, last, point, category, reason, branch=branch, whole=whole, names=names, role=role
+        )
 
-    def part(self, node: Any, point: Point, category: Category, reason: str, *, branch: bool = False,
+    def _is_alone(self, node: ast.stmt, end: ast.stmt) -> bool:
+        """Say whether no other statement is on the lines of statements, as in ``a = 1; b = 2``."""
+        before = self.module.lines[first_line(node) - 1].encode()[: node.col_offset]
+        after = self.module.lines[last_line(end) - 1].encode()[end.end_col_offset or 0 :]
+        return not before.strip() and not after.partition(b"#")[0].strip(b" ;")
+
+    def part(
+        self,
+        node: Any,
+        point: Point,
+        category: Category,
+        reason: str,
+        *,
+        branch: bool = False,
+        replacement: str = "",
         names: tuple[str, ...] = (),
         role: Role | None = None,
     ) -> None:
@@ -82,6 +109,7 @@ class Recorder:
                 reason=reason,
                 whole=alone,
                 branch=branch,
+                replacement=replacement,
                 names=names,
                 role=role,
             )

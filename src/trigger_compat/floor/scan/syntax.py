@@ -47,6 +47,8 @@ def has_elif(node: ast.stmt) -> bool:
 def header_end(node: ast.stmt, lines: Sequence[str]) -> int:
     """Return the last line of the header of a block; ``):`` may stand on a line of its own."""
     test: ast.expr | None = getattr(node, "test", None)
+    if isinstance(node, (ast.With, ast.AsyncWith)):
+        test = node.items[-1].optional_vars or node.items[-1].context_expr
     end = (test.end_lineno if test is not None else None) or node.lineno
     return end + 1 if end < len(lines) and lines[end].lstrip().startswith("):") else end
 

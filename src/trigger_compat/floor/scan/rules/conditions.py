@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from trigger_compat.floor.scan.abstract_values import PerRelease, truth_of
+from trigger_compat.floor.scan.abstract_values import UNKNOWN, PerRelease, truth_of
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.reach import Reach
 from trigger_compat.floor.scan.releases import NEVER, Point, floor_name, gone_from
@@ -40,10 +40,13 @@ def report_constant(walker: Walker, node: Any, reach: Reach, dead_from: Point) -
         probes.report_use(walker, node)
     if point >= dead_from:
         return dead_from
-    answer = "true" if always < never else "false"
-    reason = f"{excerpt(node)} is {answer} on Airflow >= {floor_name(point)}"
-    walker.recorder.part(node, point, Category.CONSTANT, reason)
-    return point
+    answer = always < never
+    reason = f"{excerpt(node)} is {str(answer).lower()} on Airflow >= {floor_name(point)}"
+    is_exact = all(known is answer for known in value.values[point:] if known is not UNKNOWN)
+    walker.recorder.part(
+        node, point, Category.CONSTANT, reason, replacement=str(answer) if is_exact else ""
+    )
+    return point if is_exact else dead_from
 
 
 def visit_and_or(walker: Walker, node: ast.BoolOp, reach: Reach, dead_from: Point) -> None:
@@ -58,7 +61,7 @@ def visit_and_or(walker: Walker, node: ast.BoolOp, reach: Reach, dead_from: Poin
         if here < dead_from:
             reason = f"the operands before it decide the result on Airflow >= {floor_name(here)}"
             for rest in node.values[index:]:
-                walker.recorder.part(rest, here, Category.DEAD, reason)
+                walker.recorder.part(rest, here, Category.DEAD, reason, replacement="None")
             dead_from = here
         walker.expression(operand, reach, dead_from)
         truth = walker.truth(operand)
@@ -78,7 +81,7 @@ def visit_conditional(walker: Walker, node: ast.IfExp, reach: Reach, dead_from: 
     for part, point, answer in ((node.body, then_dead, "false"), (node.orelse, else_dead, "true")):
         if point < dead_from:
             reason = f"{excerpt(node.test)} is {answer} on Airflow >= {floor_name(point)}"
-            walker.recorder.part(part, point, Category.DEAD, reason, branch=True)
+            walker.recorder.part(part, point, Category.DEAD, reason, branch=True, replacement="None")
     walker.expression(node.test, reach, dead_from)
     walker.expression(node.body, then, then_dead)
     walker.expression(node.orelse, other, else_dead)

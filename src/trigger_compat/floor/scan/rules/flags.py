@@ -46,7 +46,13 @@ def report_definition(walker: Walker, node: Assignment, value: Value, reach: Rea
         if isinstance(value, PerRelease) and len(bindings) == 1:
             reason = f"{excerpt(node.value)} is constant on Airflow >= {floor_name(point)}" if node.value else ""
             walker.recorder.part(
-                node.value, point, Category.CONSTANT, reason, names=(name,), role=Role.VALUE
+                node.value,
+                point,
+                Category.CONSTANT,
+                reason,
+                replacement=str(bool(truth_of(value).true >> point & 1)),
+                names=(name,),
+                role=Role.VALUE,
             )
     return point < dead_from
 

@@ -18,7 +18,7 @@ from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.reach import Reach
 from trigger_compat.floor.scan.releases import Point, first_without, floor_name
 from trigger_compat.floor.scan.rules.flags import report_flag_imports
-from trigger_compat.floor.scan.syntax import ImportStatement, contains, else_line, last_part
+from trigger_compat.floor.scan.syntax import ImportStatement, contains, else_line, header_end, last_part
 from trigger_compat.floor.scan.walk import Walker
 
 _SWALLOWS_ERRORS: Final = re.compile(r"\b(suppress|raises|assertRaises\w*|warns|pytest\.raises)\b")
@@ -130,7 +130,9 @@ def visit_with(walker: Walker, node: ast.With | ast.AsyncWith, reach: Reach, dea
         point = first_without(guard.may_fail)
         if point < dead_from:
             reason = f"Airflow >= {floor_name(point)} has {guard.subject}, so there is nothing to suppress"
-            walker.recorder.lines(node.lineno, node.lineno, point, Category.CONSTANT, reason)
+            walker.recorder.lines(
+                node.lineno, header_end(node, walker.module.lines), point, Category.CONSTANT, reason
+            )
         elif guard.reasons:
             _report_undecided(walker, node, guard)
     # If the block may leave early by an error that is swallowed, what follows it still runs.
