@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trigger_compat.floor.scan.model import Removal
+from trigger_compat.floor.scan.syntax import lines_of
 
 SWALLOWED: Final = "\0"
 """Stands for the end of a line that an edit took away, so that the lines after it keep their numbers."""
@@ -31,9 +32,9 @@ class Columns:
     def __init__(self, text: str, tree: ast.Module, removals: Sequence[Removal]) -> None:
         self._text = text
         self._starts = [0]
-        for line in text.splitlines(keepends=True):
-            self._starts.append(self._starts[-1] + len(line))
-        self._lines = text.splitlines()
+        self._lines = lines_of(text)
+        for line in self._lines:
+            self._starts.append(self._starts[-1] + len(line) + 1)
         self._removals = {self._span_of(removal): removal for removal in removals}
         self.deleted: set[int] = set()
         """Lines that hold nothing but an element that goes."""

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from trigger_compat.floor.rewrite.columns import SWALLOWED, Columns
+from trigger_compat.floor.rewrite.leftovers import without_leftovers
 from trigger_compat.floor.rewrite.names import bound_again
 from trigger_compat.floor.scan.model import Category, Removal
-from trigger_compat.floor.scan.syntax import else_line, first_line, has_elif, header_end, last_line
+from trigger_compat.floor.scan.syntax import else_line, first_line, has_elif, header_end, last_line, lines_of
 
 _PROVEN: Final = (Category.DEAD, Category.CONSTANT, Category.FLAG, Category.FOLLOWS)
 _MAX_ROUNDS: Final = 20
@@ -37,7 +38,7 @@ def delete_lines(text: str, removals: Iterable[Removal]) -> str:
             return text
         needed = bound_again(ast.parse(text), tree, chosen)
         if not needed:
-            return result
+            return without_leftovers(ast.parse(text), result) if result != text else text
         chosen = [removal for removal in chosen if removal not in needed]
     return text
 
@@ -48,8 +49,8 @@ class _Rewrite:
     def __init__(self, text: str, removals: Sequence[Removal]) -> None:
         tree = ast.parse(text)
         columns = Columns(text, tree, [removal for removal in removals if removal.end_column])
-        self.lines = text.splitlines()
-        self.new = columns.applied().splitlines()
+        self.lines = lines_of(text)
+        self.new = lines_of(columns.applied())
         self.deleted = columns.deleted | {
             line
             for removal in removals
@@ -58,7 +59,9 @@ class _Rewrite:
         }
         self.indents: dict[int, int] = {}  # by how many characters a line moves to the left
         self.emptied: dict[int, int] = {}  # headers of blocks that lose all, and the indent of their "pass"
-        chained = {id(node.orelse[0]) for node in ast.walk(tree) if isinstance(node, ast.If) and has_elif(node)}
+        chained = {
+            id(node.orelse[0]) for node in ast.walk(tree) if isinstance(node, ast.If) and has_elif(node)
+        }
         for node in ast.walk(tree):
             if isinstance(node, (ast.If, ast.While)) and id(node) not in chained:
                 self._chain(node)
@@ -80,10 +83,14 @@ class _Rewrite:
 
     def _is_gone(self, body: Sequence[ast.stmt]) -> bool:
         lines = range(first_line(body[0]), last_line(body[-1]) + 1)
-        return not any(self.new[line - 1].strip(f" {SWALLOWED}") for line in lines if line not in self.deleted)
+        return not any(
+            self.new[line - 1].strip(f" {SWALLOWED}") for line in lines if line not in self.deleted
+        )
 
     def _dedent(self, header: int, body: Sequence[ast.stmt], column: int) -> None:
-        for line in range(header + 1, last_line(body[-1]) + 1):  # from the comments before the first statement on
+        for line in range(
+            header + 1, last_line(body[-1]) + 1
+        ):  # from the comments before the first statement on
             self.indents[line] = self.indents.get(line, 0) + body[0].col_offset - column
 
     def _block(self, header: int, body: Sequence[ast.stmt], column: int) -> None:
@@ -93,7 +100,7 @@ class _Rewrite:
             self.emptied[header] = body[0].col_offset
 
     def _chain(self, node: ast.If | ast.While) -> None:
-        """Rewrite ``if``, ``elif`` and ``else``, of which some stay: the first that does becomes the ``if``."""
+        """Rewrite ``if``, ``elif`` and ``else``; the first branch that stays becomes the ``if``."""
         stays, branch = False, node
         while True:
             header = header_end(branch, self.lines)
@@ -129,7 +136,9 @@ def _blocks(node: ast.AST, lines: Sequence[str]) -> Iterator[tuple[int, Sequence
     """Yield the blocks of a statement, each with the last line of its header."""
     if isinstance(node, (ast.With, ast.AsyncWith, ast.Try)):
         yield header_end(node, lines), node.body
-    elif isinstance(node, (ast.For, ast.AsyncFor, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.match_case)):
+    elif isinstance(
+        node, (ast.For, ast.AsyncFor, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.match_case)
+    ):
         yield _colon_line(node, lines), node.body
     handlers: list[ast.ExceptHandler] = getattr(node, "handlers", [])
     for handler in handlers:
@@ -141,18 +150,29 @@ def _blocks(node: ast.AST, lines: Sequence[str]) -> Iterator[tuple[int, Sequence
             yield line, node.orelse
     if isinstance(node, ast.Try) and node.finalbody:
         first = first_line(node.finalbody[0])
-        line = next((line for line in range(first - 1, 0, -1) if lines[line - 1].strip() == "finally:"), first)
+        line = next(
+            (line for line in range(first - 1, 0, -1) if lines[line - 1].strip() == "finally:"), first
+        )
         if line < first:
             yield line, node.finalbody
 
 
 def _colon_line(
-    node: ast.For | ast.AsyncFor | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-    | ast.match_case | ast.ExceptHandler,
+    node: ast.For
+    | ast.AsyncFor
+    | ast.FunctionDef
+    | ast.AsyncFunctionDef
+    | ast.ClassDef
+    | ast.match_case
+    | ast.ExceptHandler,
     lines: Sequence[str],
 ) -> int:
     """Return the line that ends a header: the last one above the body that ends with a colon."""
     start = node.pattern.lineno if isinstance(node, ast.match_case) else node.lineno
     first = first_line(node.body[0])
-    ends = (line for line in range(first - 1, start - 1, -1) if lines[line - 1].partition("#")[0].rstrip().endswith(":"))
+    ends = (
+        line
+        for line in range(first - 1, start - 1, -1)
+        if lines[line - 1].partition("#")[0].rstrip().endswith(":")
+    )
     return next(ends, start)

@@ -28,7 +28,9 @@ def _binds(removal: Removal, name: str) -> bool:
 
 def _used(tree: ast.Module) -> set[str]:
     """Return the names that code loads, or exports by ``__all__``."""
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    used = {
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
     for node in tree.body:
         if isinstance(node, (ast.Assign, ast.AugAssign)) and "__all__" in ast.unparse(node).partition("=")[0]:
             used |= {str(inner.value) for inner in ast.walk(node) if isinstance(inner, ast.Constant)}
@@ -45,8 +47,9 @@ def _bound(tree: ast.Module) -> list[tuple[str, int]]:
             found.append((node.id, node.lineno))
         elif isinstance(node, ast.arg):
             found.append((node.arg, node.lineno))
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler)) and node.name:
-            found.append((node.name, node.lineno))
-        elif isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name:
+        elif (
+            isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler))
+            and node.name
+        ) or (isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name):
             found.append((node.name, node.lineno))
     return found

@@ -41,7 +41,7 @@ DEPENDS: Final = Depends()
 
 
 class Opaque:
-    """An object of which only the truth is known, such as ``x or AIRFLOW_V_3_0_PLUS`` with an unknown ``x``."""
+    """An object of which only the truth is known: ``x or AIRFLOW_V_3_0_PLUS`` with an unknown ``x``."""
 
     __slots__ = ("truth",)
 
@@ -67,8 +67,8 @@ class Constant(Value):
 class PerRelease(Value):
     """One Python object, or ``UNKNOWN``, for each point of the grid.
 
-    :param is_choice: whether a condition chose it. ``"/v2" if AIRFLOW_V_3_0_PLUS else "/v1"`` is about a path,
-        not about the version, and no question arises where it is used.
+    :param is_choice: whether a condition chose it. ``"/v2" if AIRFLOW_V_3_0_PLUS else "/v1"`` is a path and
+        not a version, so no question arises where it is used.
     """
 
     values: tuple[Any, ...]
@@ -82,9 +82,7 @@ class PerRelease(Value):
 
     def is_known_on(self, releases: ReleaseSet) -> bool:
         """Whether the object is known on all these releases."""
-        return not any(
-            value is UNKNOWN and releases >> point & 1 for point, value in enumerate(self.values)
-        )
+        return not any(value is UNKNOWN and releases >> point & 1 for point, value in enumerate(self.values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +155,7 @@ def apply(function: Callable[..., Any], *arguments: Value) -> Value:
 
 
 def is_about_version(value: Value) -> bool:
-    """Say whether a value is Airflow's version or made from it, other than by a condition that is understood."""
+    """Say whether a value is Airflow's version or made from it, but not chosen by a known condition."""
     if isinstance(value, PerRelease):
         return not value.is_choice and not value.is_flag
     return isinstance(value, Depends)

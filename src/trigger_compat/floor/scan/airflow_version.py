@@ -107,7 +107,7 @@ def called(function: str, arguments: Sequence[Value]) -> Value:
     if function in _VERSION_CLASSES and len(arguments) == 1:
         return apply(_version, arguments[0])
     if function in _LOOSE_VERSIONS and len(arguments) == 1:
-        return apply(_Loose, arguments[0])
+        return apply(_Loose.of, arguments[0])
     if function in _DISTRIBUTIONS and arguments[:1] and _names_airflow(arguments[0]):
         return Reference(_DISTRIBUTION)
     if function in _DISTRIBUTION_VERSION and arguments[:1] and _names_airflow(arguments[0]):
@@ -133,8 +133,11 @@ def _version(value: Any) -> Version:
 class _Loose(tuple[int, ...]):
     """A version that compares number by number: ``LooseVersion("3.0.0")`` is newer than ``"3.0"``."""
 
-    def __new__(cls, text: str) -> _Loose:
-        return super().__new__(cls, map(int, text.split(".")))
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, text: str) -> _Loose:
+        return cls(map(int, text.split(".")))
 
     @property
     def version(self) -> list[int]:
@@ -146,7 +149,7 @@ def compared(comparison: Callable[..., Any], left: Value, right: Value) -> Value
 
     def compare(one: Any, other: Any) -> Any:
         if isinstance(one, _Loose) and isinstance(other, str):
-            other = _Loose(other)
+            other = _Loose.of(other)
         return comparison(one, other)
 
     return apply(compare, left, right)

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _NEW_SCOPE: Final = (*_FUNCTIONS, ast.ClassDef)
@@ -23,13 +23,12 @@ class Stored:
     """The names that a scope binds.
 
     :param counts: how many places bind each name.
-    :param unstable: the names that cannot be followed, because a loop, ``del``, ``global``, a pattern or the like
-        changes them; each with the expressions that its values come from.
+    :param unstable: the names that cannot be followed, because a loop, ``del``, ``global``, a pattern or the
+        like changes them; each with the expressions that its values come from.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
     unstable: Mapping[str, Sequence[ast.expr]] = field(default_factory=dict)
-
 
     def without(self, names: Collection[str]) -> Stored:
         """Return the same, where some names cannot be followed either."""
@@ -149,13 +148,12 @@ def _changed_elsewhere(scope: ast.AST) -> Iterator[str]:
     for node in ast.walk(scope):
         if isinstance(node, wanted):
             yield from node.names
-        elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
-            if _is_namespace(node.value) and isinstance(node.slice, ast.Constant):
-                yield str(node.slice.value)
+        elif _is_stored_item(node) and isinstance(node.slice, ast.Constant):
+            yield str(node.slice.value)
 
 
 def _runs_text(scope: ast.AST) -> bool:
-    """Say whether code changes names of a scope that cannot be seen: by ``exec``, or ``globals().update``."""
+    """Say whether code changes names that cannot be seen: by ``exec``, or ``globals().update(...)``."""
     if not isinstance(scope, ast.Module):
         return False  # neither can change the names of a function
     waiting: list[ast.AST] = [scope]
@@ -163,20 +161,27 @@ def _runs_text(scope: ast.AST) -> bool:
         node = waiting.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == "__getattr__":
             continue  # it is asked for names that nothing else binds
-        if isinstance(node, ast.Call):
-            function = node.func
-            if isinstance(function, ast.Name) and function.id == "exec":
-                return True
-            if isinstance(function, ast.Attribute) and function.attr in _CHANGES and _is_namespace(function.value):
-                return True
-            if isinstance(function, ast.Name) and function.id in ("setattr", "delattr") and node.args:
-                if ast.unparse(node.args[0]) == "sys.modules[__name__]":
-                    return True
-        if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
-            if _is_namespace(node.value) and not isinstance(node.slice, ast.Constant):
-                return True
+        if isinstance(node, ast.Call) and _changes_names(node):
+            return True
+        if _is_stored_item(node) and not isinstance(node.slice, ast.Constant):
+            return True
         waiting.extend(ast.iter_child_nodes(node))
     return False
+
+
+def _changes_names(call: ast.Call) -> bool:
+    function = call.func
+    if isinstance(function, ast.Attribute):
+        return function.attr in _CHANGES and _is_namespace(function.value)
+    name = function.id if isinstance(function, ast.Name) else ""
+    own = bool(call.args) and ast.unparse(call.args[0]) == "sys.modules[__name__]"
+    return name == "exec" or (name in ("setattr", "delattr") and own)
+
+
+def _is_stored_item(node: ast.AST) -> TypeGuard[ast.Subscript]:
+    """Say whether code assigns or deletes an item of ``globals()``."""
+    is_item = isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load)
+    return is_item and isinstance(node, ast.Subscript) and _is_namespace(node.value)
 
 
 def _is_namespace(node: ast.expr) -> bool:
@@ -193,7 +198,7 @@ def bound_name(alias: ast.alias) -> str:
 
 
 def is_only_read(name: str, body: Sequence[ast.AST]) -> bool:
-    """Say whether code only reads from the object that a name stands for, so that a list in it stays as it is."""
+    """Say whether code only reads from the object of a name, so that a list in it stays as it is."""
     harmless: set[int] = set()
     used: list[int] = []
     for part in body:

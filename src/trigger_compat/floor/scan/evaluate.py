@@ -229,7 +229,11 @@ class Evaluator:
         """Understand one form, which providers use to split a version: ``int(x) for x in ...``."""
         [generator, *more] = node.generators
         call = node.elt
-        if more or generator.ifs or not (isinstance(call, ast.Call) and isinstance(generator.target, ast.Name)):
+        if (
+            more
+            or generator.ifs
+            or not (isinstance(call, ast.Call) and isinstance(generator.target, ast.Name))
+        ):
             return UNKNOWN
         converters = {Reference("builtins.int"): int, Reference("builtins.str"): str}
         convert: Any = converters.get(self.value(call.func, comprehension_scope(node, scope)))  # type: ignore[call-overload]
@@ -325,7 +329,7 @@ class Evaluator:
                 self._known.clear()
 
     def may_return_version(self, function: Function) -> bool:
-        """Say whether a function that is not understood returns Airflow's version, or what a test of it says."""
+        """Say whether a function that is not understood returns Airflow's version, or a test of it."""
         node = function.node
         if node not in self._return_version:
             self._return_version[node] = False  # while it is asked, since it may call itself
@@ -333,7 +337,7 @@ class Evaluator:
         return self._return_version[node]
 
     def version_names(self, scope: Scope) -> Iterator[str]:
-        """Yield the names of a module that are version flags, Airflow's version, or functions that return these."""
+        """Yield the names that are version flags, Airflow's version, or functions that return these."""
         for name in scope.names():
             value = self.exported(name, scope)
             if isinstance(value, Function):

@@ -17,7 +17,8 @@ from trigger_compat.floor.scan.syntax import ImportStatement, last_part
 CATCH_IMPORT_ERRORS: Final = {"ImportError", "Exception", "BaseException"}
 MODULE_ERROR: Final = "ModuleNotFoundError"
 _RISKY: Final = (
-    ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.Attribute, ast.Subscript, ast.Import, ast.ImportFrom, ast.Raise,
+    ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.Attribute, ast.Subscript, ast.Import, ast.ImportFrom,
+    ast.Raise,
 )  # fmt: skip
 
 

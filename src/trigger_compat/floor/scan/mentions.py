@@ -22,7 +22,10 @@ _DISTRIBUTION: Final = re.compile(r"apache[-_]airflow(?:-core)?")
 _TABLES: Final = (ast.Dict, ast.List, ast.Set, ast.Tuple, ast.JoinedStr)
 """What a name may hold that is about an Airflow and tests nothing."""
 _READS_METADATA: Final = {"version", "distribution", "get_distribution", "require", "metadata"}
-_WORDS: Final = r"AIRFLOW_?V?_?\d|AF_?V?_?\d|(?:airflow|af)_?v?\d|airflow\W{1,3}(?:\w+\.)?(?:__)?version|apache[-_]airflow"
+_WORDS: Final = (
+    r"AIRFLOW_?V?_?\d|AF_?V?_?\d|(?:airflow|af)_?v?\d|apache[-_]airflow"
+    r"|airflow\W{1,3}(?:\w+\.)?(?:__)?version"
+)
 
 
 def undecided_mentions(
@@ -55,7 +58,7 @@ def undecided_mentions(
                 line=node.lineno,
                 end=last_line(node),
                 code=excerpt(node),
-                reason=f"{mention} looks like Airflow's version or a test of it, and the scan cannot follow it",
+                reason=f"{mention} looks like a test of Airflow's version that the scan cannot follow",
             )
 
 

@@ -1,4 +1,4 @@
-"""Names of modules and classes that other code of the source changes: ``compat.AIRFLOW_V_3_0_PLUS = False``."""
+"""Names that other code of the source changes from outside: ``compat.AIRFLOW_V_3_0_PLUS = False``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from trigger_compat.floor.scan.source import Module
 def assigned_attributes(modules: Iterable[Module], names: Collection[str]) -> set[str]:
     """Return those of some names that code assigns to a module or class.
 
-    What only tests patch keeps its value elsewhere. An instance may have any attribute; only a flag's name counts.
+    What only tests patch keeps its value elsewhere. An instance may have any attribute, of which only those
+    with a flag's name count.
     """
     if not names:
         return set()

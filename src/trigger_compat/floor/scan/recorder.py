@@ -69,9 +69,7 @@ class Recorder:
         """Record the lines of a node with its decorators, up to its own end or that of another node."""
         first, last = first_line(node), last_line(end or node)
         whole = not isinstance(node, ast.stmt) or self._is_alone(node, end or node)
-        self.lines(
-            first, last, point, category, reason, branch=branch, whole=whole, names=names, role=role
-        )
+        self.lines(first, last, point, category, reason, branch=branch, whole=whole, names=names, role=role)
 
     def _is_alone(self, node: ast.stmt, end: ast.stmt) -> bool:
         """Say whether no other statement is on the lines of statements, as in ``a = 1; b = 2``."""

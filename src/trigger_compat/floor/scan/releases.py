@@ -57,8 +57,8 @@ def first_without(releases: ReleaseSet) -> Point:
 def gone_from(releases: ReleaseSet, of: ReleaseSet) -> Point:
     """Return the first point from which on none of these releases is left of those that come to the code.
 
-    It is the first point of all if none of them ever was, though code comes there: a test in a branch that has
-    the same answer already.
+    It is the first point of all if none of them ever was, though code comes there: a test in a branch that
+    has the same answer already.
     """
     return first_without(releases) or int(of > 0)
 

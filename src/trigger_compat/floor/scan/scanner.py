@@ -13,6 +13,7 @@ from typing import Final
 from trigger_compat.floor.scan import names as names_file
 from trigger_compat.floor.scan.abstract_values import DEPENDS, UNKNOWN, Unknown, Value, from_truth
 from trigger_compat.floor.scan.airflow_version import imported, unbound
+from trigger_compat.floor.scan.bindings import stored_names
 from trigger_compat.floor.scan.evaluate import Evaluator
 from trigger_compat.floor.scan.mentions import undecided_mentions
 from trigger_compat.floor.scan.model import Removal, Undecided
@@ -22,12 +23,11 @@ from trigger_compat.floor.scan.reach import Reach, Truth
 from trigger_compat.floor.scan.recorder import Recorder
 from trigger_compat.floor.scan.registry import RULES
 from trigger_compat.floor.scan.releases import NEVER, index_of
-from trigger_compat.floor.scan.rules.flag_uses import keep_used_flags
 from trigger_compat.floor.scan.rules.comments_on_dead_code import comments_on_dead_code
+from trigger_compat.floor.scan.rules.flag_uses import keep_used_flags
 from trigger_compat.floor.scan.rules.removal_comments import announced
 from trigger_compat.floor.scan.rules.skip_marks import walk_body
 from trigger_compat.floor.scan.rules.unused import unused
-from trigger_compat.floor.scan.bindings import stored_names
 from trigger_compat.floor.scan.scopes import Scope, is_version_like
 from trigger_compat.floor.scan.source import Module, Source
 from trigger_compat.floor.scan.syntax import assigned_name
@@ -83,7 +83,9 @@ class _Scanner:
         by_file: dict[str, list[Removal]] = defaultdict(list)
         for removal in removals:
             by_file[removal.file].append(removal)
-        of_classes = {name for name in self._flags if name.isupper()}.union(*(recorder.class_attributes for recorder in recorders.values()))
+        of_classes = {name for name in self._flags if name.isupper()}.union(
+            *(recorder.class_attributes for recorder in recorders.values())
+        )
         for module in self.source.modules:
             recorder = recorders.get(module.file) or Recorder(module)
             attributes = of_classes | recorder.instance_attributes
@@ -115,7 +117,9 @@ class _Scanner:
             if new and flags:
                 pattern = rf"\b({'|'.join(sorted(map(re.escape, flags)))})\b"
                 continue
-            self._asks = re.compile(rf"{_MAY_DEPEND_ON_VERSION}|{pattern}" if flags else _MAY_DEPEND_ON_VERSION)
+            self._asks = re.compile(
+                rf"{_MAY_DEPEND_ON_VERSION}|{pattern}" if flags else _MAY_DEPEND_ON_VERSION
+            )
             self._patched = assigned_attributes(self.source.modules, flags)
             if self._patched:
                 self._scopes.clear()  # the names are not what they seemed to be

@@ -84,7 +84,7 @@ class Scope:
             self.bind(name, value, Reach())
 
     def restart(self) -> None:
-        """Begin a second walk, which binds the names once more; functions see them as the first one left them."""
+        """Begin a second walk, which binds the names again; functions see them as the first one left them."""
         self._final, self.bindings, self._merged = self.bindings, {}, {}
         self.changes += 1
 
@@ -212,4 +212,3 @@ def function_scope(node: FunctionDefinition | ast.Lambda, parent: Scope) -> Scop
 def comprehension_scope(node: ast.AST, parent: Scope) -> Scope:
     """Return the scope of a comprehension, which binds its targets for itself."""
     return Scope(parent, stored=stored_names(node), reads=())
-

@@ -22,6 +22,7 @@ from packaging.utils import canonicalize_name
 from trigger_compat.errors import SourceError
 from trigger_compat.floor.scan.model import Kind
 from trigger_compat.floor.scan.releases import GRID, ReleaseTuple, dotted
+from trigger_compat.floor.scan.syntax import lines_of
 
 SKIPPED_FOLDERS: Final = {"__pycache__", "node_modules", "site-packages", "build", "dist", "venv", "env"}
 AIRFLOW_NAMES: Final = ("apache-airflow", "apache-airflow-core")
@@ -43,7 +44,7 @@ class Module:
 
     @cached_property
     def lines(self) -> list[str]:
-        return self.text.splitlines()
+        return lines_of(self.text)
 
     @cached_property
     def parts(self) -> tuple[str, ...]:
@@ -166,7 +167,7 @@ def _package(root: Path) -> tuple[str, ...]:
 def _metadata(root: Path, above: tuple[str, ...]) -> tuple[str, str, list[str]]:
     """Return name, version and requirements: from the metadata of a wheel, or from pyproject.toml.
 
-    :param above: the dotted name of the root, if it is a package; the metadata are beside it or above it then.
+    :param above: the dotted name of the root, if it is a package. The metadata are beside or above it then.
     """
     if above:
         top = root.resolve().parents[len(above) - 1]

@@ -15,6 +15,12 @@ _EXCERPT_LENGTH: Final = 80
 _ELSE: Final = re.compile(r"\s*else\s*:")
 
 
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text as the parser counts them: a form feed ends none."""
+    lines = text.split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
 def first_line(node: Any) -> int:
     """Return the line on which a node begins, its decorators included."""
     decorators: list[ast.expr] = getattr(node, "decorator_list", [])

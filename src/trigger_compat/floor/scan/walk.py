@@ -76,7 +76,7 @@ class Walker:
         self.skipped: ReleaseSet = 0
         """The releases on which a ``pytestmark`` skips the tests of the module or class."""
         self.is_caught: bool = False
-        """Whether a handler catches what is raised here, so that code after the ``try`` may see half of the block."""
+        """Whether a handler catches what is raised here, and code below may see half of the block done."""
         self.covered: bool = False
         """Whether what the walk visits is part of something that is reported or understood already."""
         self.outermost: ast.AST | None = None
@@ -95,7 +95,9 @@ class Walker:
         """
         entry, goes_on = reach, True
         for statement in body:
-            if not reach.may and entry.may:  # nothing comes here, now or later; look at it as if something did
+            if (
+                not reach.may and entry.may
+            ):  # nothing comes here, now or later; look at it as if something did
                 reach, goes_on = entry, False
             here = first_without(reach.may)
             if here < dead_from:

@@ -8,7 +8,15 @@ from trigger_compat.floor.scan.abstract_values import PerRelease
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.reach import NOWHERE, UNKNOWN_TRUTH, Reach, Truth, all_of, any_of
 from trigger_compat.floor.scan.releases import ALL_RELEASES, Point, floor_name, gone_from
-from trigger_compat.floor.scan.syntax import contains, else_line, excerpt, first_line, has_elif, header_end, last_line
+from trigger_compat.floor.scan.syntax import (
+    contains,
+    else_line,
+    excerpt,
+    first_line,
+    has_elif,
+    header_end,
+    last_line,
+)
 from trigger_compat.floor.scan.walk import Walker
 
 
@@ -49,7 +57,7 @@ def _is_own_floor(walker: Walker, node: ast.If, point: Point) -> bool:
 
 
 def _header_goes(walker: Walker, node: ast.If | ast.While, *, body_is_dead: bool) -> bool:
-    """Say whether the line of a condition can be deleted: not if what stays is on it, or on the line of ``else:``."""
+    """Say whether the line of a condition can be deleted: not if it, or ``else:``, holds what stays."""
     lines = walker.module.lines
     if not body_is_dead:
         return node.body[0].lineno > header_end(node, lines)

@@ -43,9 +43,7 @@ def report_constant(walker: Walker, node: Any, reach: Reach, dead_from: Point) -
     answer = always < never
     reason = f"{excerpt(node)} is {str(answer).lower()} on Airflow >= {floor_name(point)}"
     is_exact = all(known is answer for known in value.values[point:] if known is not UNKNOWN)
-    walker.recorder.part(
-        node, point, Category.CONSTANT, reason, replacement=str(answer) if is_exact else ""
-    )
+    walker.recorder.part(node, point, Category.CONSTANT, reason, replacement=str(answer) if is_exact else "")
     return point if is_exact else dead_from
 
 
@@ -96,7 +94,7 @@ def visit_lambda(walker: Walker, node: ast.Lambda, reach: Reach, dead_from: Poin
 
 
 def visit_comprehension(walker: Walker, node: Any, reach: Reach, dead_from: Point) -> None:
-    """Visit a comprehension, which sees the names around it but not those of a class, in a scope of its own."""
+    """Visit a comprehension in a scope of its own, which sees the names around it but not a class's."""
     first, *others = node.generators
     walker.expression(first.iter, reach, dead_from)
     elements = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]

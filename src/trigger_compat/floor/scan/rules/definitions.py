@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 
 from trigger_compat.floor.scan.abstract_values import UNKNOWN, PerRelease, Value
+from trigger_compat.floor.scan.bindings import stored_names
 from trigger_compat.floor.scan.reach import Reach
 from trigger_compat.floor.scan.releases import Point
 from trigger_compat.floor.scan.rules import flags, lazy_imports, skip_marks
-from trigger_compat.floor.scan.bindings import stored_names
 from trigger_compat.floor.scan.scopes import Function, Scope, function_scope, is_version_like
 from trigger_compat.floor.scan.syntax import Assignment, FunctionDefinition, assigned_name, targets_of
 from trigger_compat.floor.scan.walk import Walker
@@ -104,6 +104,12 @@ def _is_function(node: ast.ClassDef, name: str) -> bool:
 
 def _header(arguments: ast.arguments) -> list[ast.expr | None]:
     """Return the defaults and annotations of parameters."""
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    every = [
+        *arguments.posonlyargs,
+        *arguments.args,
+        *arguments.kwonlyargs,
+        arguments.vararg,
+        arguments.kwarg,
+    ]
     annotations = [parameter.annotation for parameter in every if parameter]
     return [*arguments.defaults, *arguments.kw_defaults, *annotations]

@@ -17,7 +17,9 @@ from trigger_compat.floor.scan.uses import DeadCode, Place, Resolve, Uses, impor
 _GONE: Final = (Category.DEAD, Category.CONSTANT, Category.FLAG)
 
 
-def keep_used_flags(removals: Sequence[Removal], modules: Sequence[Module], resolve: Resolve) -> list[Removal]:
+def keep_used_flags(
+    removals: Sequence[Removal], modules: Sequence[Module], resolve: Resolve
+) -> list[Removal]:
     """Return the removals, without those of flags that some code uses still.
 
     Before: ``NEW = Version(airflow.__version__) >= Version("3.0")``, and ``if self.NEW: ...`` in some class
@@ -42,7 +44,9 @@ def keep_used_flags(removals: Sequence[Removal], modules: Sequence[Module], reso
             if point < NEVER:
                 moved.append((_at(flag, point), places))
         if moved == pairs:
-            gone = {(flag.file, flag.end, flag.removable_from) for flag in flags if flag.role is Role.DEFINITION}
+            gone = {
+                (flag.file, flag.end, flag.removable_from) for flag in flags if flag.role is Role.DEFINITION
+            }
             values = [(other, (other.file, other.end, other.removable_from)) for other in others]
             return [*(other for other, key in values if not (other.role and key in gone)), *flags]
         pairs = moved

@@ -10,7 +10,13 @@ from trigger_compat.floor.scan.model import Category, Role
 from trigger_compat.floor.scan.reach import Reach
 from trigger_compat.floor.scan.releases import NEVER, Point, floor_name, gone_from
 from trigger_compat.floor.scan.scopes import Function, is_version_like
-from trigger_compat.floor.scan.syntax import Assignment, FunctionDefinition, assigned_name, excerpt, takes_arguments
+from trigger_compat.floor.scan.syntax import (
+    Assignment,
+    FunctionDefinition,
+    assigned_name,
+    excerpt,
+    takes_arguments,
+)
 from trigger_compat.floor.scan.walk import Walker
 
 
@@ -44,7 +50,9 @@ def report_definition(walker: Walker, node: Assignment, value: Value, reach: Rea
         reason = f"{name} is constant on Airflow >= {floor_name(point)}"
         walker.recorder.node(node, point, Category.FLAG, reason, names=(name,), role=Role.DEFINITION)
         if isinstance(value, PerRelease) and len(bindings) == 1:
-            reason = f"{excerpt(node.value)} is constant on Airflow >= {floor_name(point)}" if node.value else ""
+            reason = (
+                f"{excerpt(node.value)} is constant on Airflow >= {floor_name(point)}" if node.value else ""
+            )
             walker.recorder.part(
                 node.value,
                 point,
@@ -87,7 +95,9 @@ def report_flag_imports(walker: Walker, node: ast.ImportFrom, reach: Reach, dead
     for alias, point in points.items():
         if point < last:
             reason = f"{alias.name} is constant on Airflow >= {floor_name(point)}"
-            walker.recorder.part(alias, point, Category.FLAG, reason, names=(bound_name(alias),), role=Role.IMPORT)
+            walker.recorder.part(
+                alias, point, Category.FLAG, reason, names=(bound_name(alias),), role=Role.IMPORT
+            )
     if last < NEVER:
         names, verb = ", ".join(alias.name for alias in points), "is" if len(points) == 1 else "are"
         reason = f"{names} {verb} constant on Airflow >= {floor_name(last)}"
@@ -113,4 +123,6 @@ def report_exports(walker: Walker, node: Assignment, dead_from: Point) -> None:
             point = constant_from(walker.scope.exported(name.value), Reach())
             if point < dead_from:
                 reason = f"{name.value} is constant on Airflow >= {floor_name(point)}"
-                walker.recorder.part(name, point, Category.FLAG, reason, names=(name.value,), role=Role.EXPORT)
+                walker.recorder.part(
+                    name, point, Category.FLAG, reason, names=(name.value,), role=Role.EXPORT
+                )

@@ -35,7 +35,11 @@ def report_probe(walker: Walker, node: ast.expr, value: Value) -> None:
     if not isinstance(node, ast.Call):
         return
     if isinstance(value, Depends) and isinstance(walker.value(node.func), Function):
-        _list(walker, node, f"{excerpt(node.func)}() asks for Airflow's version in a way that the scan cannot follow")
+        _list(
+            walker,
+            node,
+            f"{excerpt(node.func)}() asks for Airflow's version in a way that the scan cannot follow",
+        )
         return
     probe = _PROBES.search(ast.unparse(node.func))
     if not probe or not node.args:

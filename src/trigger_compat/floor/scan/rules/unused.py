@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from trigger_compat.floor.scan.airflow_version import RELEASE_FUNCTION
+from trigger_compat.floor.scan.bindings import bound_name
 from trigger_compat.floor.scan.model import Category, Removal
 from trigger_compat.floor.scan.releases import NEVER, Point, floor_name
-from trigger_compat.floor.scan.bindings import bound_name
 from trigger_compat.floor.scan.source import Module
 from trigger_compat.floor.scan.syntax import ImportStatement, first_line, last_line
 from trigger_compat.floor.scan.uses import DeadCode, Place, Resolve, Uses, imports_of, uses_of
@@ -62,7 +62,11 @@ def unused(
     symbols = [symbol for module in walked if module.file in affected for symbol in _symbols(module)]
     uses = uses_of(modules, {symbol.name for symbol in symbols})
     for _ in range(_MAX_ROUNDS):
-        points = {symbol: point for symbol in symbols if (point := _unused_from(symbol, uses, dead, resolve)) < NEVER}
+        points = {
+            symbol: point
+            for symbol in symbols
+            if (point := _unused_from(symbol, uses, dead, resolve)) < NEVER
+        }
         if not points:
             return
         symbols = [symbol for symbol in symbols if symbol not in points]
