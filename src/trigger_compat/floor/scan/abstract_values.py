@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trigger_compat.floor.scan.reach import UNKNOWN_TRUTH, Truth
-from trigger_compat.floor.scan.releases import ALL_RELEASES, GRID, ReleaseSet
+from trigger_compat.floor.scan.releases import ALL_RELEASES, GRID, Point, ReleaseSet
 
 
 class Value:
@@ -79,6 +79,13 @@ class PerRelease(Value):
         """Whether each known object is True or False, and one or more is known."""
         known = [value for value in self.values if value is not UNKNOWN]
         return bool(known) and all(isinstance(value, (bool, Opaque)) for value in known)
+
+    def answer_from(self, point: Point) -> bool | None:
+        """Return True or False if that very object is what is known from a point on, or else None."""
+        known = [value for value in self.values[point:] if value is not UNKNOWN]
+        return next(
+            (answer for answer in (True, False) if known and all(value is answer for value in known)), None
+        )
 
     def is_known_on(self, releases: ReleaseSet) -> bool:
         """Whether the object is known on all these releases."""

@@ -117,8 +117,8 @@ class Evaluator:
         parts: list[Any] = []
         if isinstance(node, ast.Call):
             parts = [node.func.value] if isinstance(node.func, ast.Attribute) else []
-            if isinstance(self.value(node.func, scope), Reference):
-                parts += node.args if self._is_known(node.func, scope) else []
+            if self._is_known(node.func, scope) or (len(node.args) == 1 and not node.keywords):
+                parts += node.args  # a function of one argument may well convert it
         elif isinstance(node, _PASS_ON):
             parts = list(ast.iter_child_nodes(node))
         elif isinstance(node, (ast.GeneratorExp, ast.ListComp)):
@@ -153,6 +153,7 @@ class Evaluator:
             self._made_from_version[key] = False  # while its sources are asked, which may name it
             values = [value for _, value in owner.final_bindings(name)]
             values += [self.value(source, owner) for source in owner.stored.unstable.get(name, ())]
+            values.append(owner.exported(name) or UNKNOWN)
             self._made_from_version[key] = any(map(is_version_like, values))
         return self._made_from_version[key]
 

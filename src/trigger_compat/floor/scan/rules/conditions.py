@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from trigger_compat.floor.scan.abstract_values import UNKNOWN, PerRelease, truth_of
+from trigger_compat.floor.scan.abstract_values import PerRelease, truth_of
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.reach import Reach
 from trigger_compat.floor.scan.releases import NEVER, Point, floor_name, gone_from
@@ -42,9 +42,12 @@ def report_constant(walker: Walker, node: Any, reach: Reach, dead_from: Point) -
         return dead_from
     answer = always < never
     reason = f"{excerpt(node)} is {str(answer).lower()} on Airflow >= {floor_name(point)}"
-    is_exact = all(known is answer for known in value.values[point:] if known is not UNKNOWN)
-    walker.recorder.part(node, point, Category.CONSTANT, reason, replacement=str(answer) if is_exact else "")
-    return point if is_exact else dead_from
+    if (
+        value.answer_from(point) is not answer
+    ):  # ``x or AIRFLOW_V_3_0_PLUS`` is true, but may be another object than True
+        return dead_from
+    walker.recorder.part(node, point, Category.CONSTANT, reason, replacement=str(answer))
+    return point
 
 
 def visit_and_or(walker: Walker, node: ast.BoolOp, reach: Reach, dead_from: Point) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 from trigger_compat.floor.scan.abstract_values import UNKNOWN, PerRelease, Value
 from trigger_compat.floor.scan.bindings import stored_names
@@ -60,8 +61,15 @@ def visit_assignment(walker: Walker, node: Assignment, reach: Reach, dead_from: 
     walker.may_raise(reach, node.value)
     value = walker.value(node.value)
     names = [target.id for target in targets_of(node) if isinstance(target, ast.Name)] if node.value else []
+    _visit_assigned(walker, node, value, names, reach, dead_from)
     for target in names:
         walker.bind(target, value, reach)
+    return reach
+
+
+def _visit_assigned(
+    walker: Walker, node: Assignment, value: Value, names: Sequence[str], reach: Reach, dead_from: Point
+) -> None:
     name = assigned_name(node)
     if name is None or node.value is None:
         _note_attributes(walker, node, value)
@@ -69,16 +77,14 @@ def visit_assignment(walker: Walker, node: Assignment, reach: Reach, dead_from: 
             walker.expression(node.value, reach, dead_from)
         for part in (getattr(node, "annotation", None), *targets_of(node)):
             walker.expression(part, reach, dead_from)
-        return reach
-    if walker.reports and not flags.report_definition(walker, node, value, reach, dead_from):
-        stays = isinstance(walker.scope.own(name, from_inside=False), PerRelease)
-        with walker.covering(_understood(walker, node, value, reach) and stays):
+    elif walker.reports and not flags.report_definition(walker, node, value, reach, dead_from):
+        stays = name not in walker.scope.stored.unstable
+        with walker.covering(stays and _understood(walker, node, value, reach)):
             walker.expression(node.value, reach, dead_from)
         if name == "__all__":
             flags.report_exports(walker, node, dead_from)
         elif isinstance(node.value, ast.Dict):
             lazy_imports.report_fallbacks(walker, node.value, dead_from)
-    return reach
 
 
 def _understood(walker: Walker, node: ast.stmt, value: Value, reach: Reach) -> bool:

@@ -38,18 +38,20 @@ def report_definition(walker: Walker, node: Assignment, value: Value, reach: Rea
     After 3.0: nothing, since the flag is true everywhere
     """
     name = assigned_name(node) or ""
-    bindings = walker.scope.final_bindings(name)
-    if len(bindings) > 1:  # they make a flag together, so they go together
-        if not (is_version_like(value) or isinstance(getattr(value, "value", None), bool)):
+    scope, makes_part = walker.scope, False
+    if name in scope.stored.unstable:
+        return False
+    if scope.stored.counts.get(name, 0) > 1:  # they make a flag together, so they go together
+        makes_part = is_version_like(value) or isinstance(getattr(value, "value", None), bool)
+        if scope.parent is not None or not makes_part:
             return False
-        value, reach = walker.scope.own(name, from_inside=True) or UNKNOWN, Reach()
-    elif walker.scope.own(name, from_inside=False) is not value:
-        return False  # something else changes it
+        value, reach = scope.exported(name) or UNKNOWN, Reach()
     point = constant_from(value, reach)
     if point < dead_from:
         reason = f"{name} is constant on Airflow >= {floor_name(point)}"
         walker.recorder.node(node, point, Category.FLAG, reason, names=(name,), role=Role.DEFINITION)
-        if isinstance(value, PerRelease) and len(bindings) == 1:
+        answer = value.answer_from(point) if isinstance(value, PerRelease) else None
+        if answer is not None and not makes_part:
             reason = (
                 f"{excerpt(node.value)} is constant on Airflow >= {floor_name(point)}" if node.value else ""
             )
@@ -58,7 +60,7 @@ def report_definition(walker: Walker, node: Assignment, value: Value, reach: Rea
                 point,
                 Category.CONSTANT,
                 reason,
-                replacement=str(bool(truth_of(value).true >> point & 1)),
+                replacement=str(answer),
                 names=(name,),
                 role=Role.VALUE,
             )
