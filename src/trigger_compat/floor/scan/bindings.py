@@ -59,12 +59,26 @@ def stored_names(scope: ast.AST) -> Stored:
     for bound, _ in found:  # all sources of a name that cannot be followed
         if bound.name in unstable and bound.source:
             unstable[bound.name].append(bound.source)
-    for name in _changed_elsewhere(scope):
-        unstable[name] += ()
-    if _runs_text(scope):
+    if isinstance(scope, ast.Module) or any(isinstance(node, _FUNCTIONS) for node in _inner_scopes(scope)):
+        for name in _changed_elsewhere(scope):
+            unstable[name] += ()
+    if isinstance(scope, ast.Module) and _runs_text(scope):
         for name in counts:
             unstable[name] += ()
     return Stored(counts, unstable)
+
+
+def _inner_scopes(scope: ast.AST) -> Iterator[ast.AST]:
+    """Yield the functions and classes right inside a function."""
+    if not isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return
+    waiting: list[ast.AST] = [*scope.body]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, _NEW_SCOPE):
+            yield node
+        if isinstance(node, (ast.stmt, ast.ExceptHandler, ast.match_case)):
+            waiting.extend(ast.iter_child_nodes(node))
 
 
 def _parameters(scope: ast.AST) -> Iterator[str]:
@@ -142,8 +156,6 @@ def _targets(
 
 def _changed_elsewhere(scope: ast.AST) -> Iterator[str]:
     """Yield the names of a scope that functions inside it change, or ``globals()["name"] = ...``."""
-    if not isinstance(scope, (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef)):
-        return
     wanted = ast.Global if isinstance(scope, ast.Module) else ast.Nonlocal
     for node in ast.walk(scope):
         if isinstance(node, wanted):
@@ -152,10 +164,11 @@ def _changed_elsewhere(scope: ast.AST) -> Iterator[str]:
             yield str(node.slice.value)
 
 
-def _runs_text(scope: ast.AST) -> bool:
+def _runs_text(scope: ast.Module) -> bool:
     """Say whether code changes names that cannot be seen: by ``exec``, or ``globals().update(...)``."""
-    if not isinstance(scope, ast.Module):
-        return False  # neither can change the names of a function
+    names = {node.id for node in ast.walk(scope) if isinstance(node, ast.Name)}
+    if not names & {"exec", "setattr", "delattr", "sys", *_NAMESPACES}:
+        return False
     waiting: list[ast.AST] = [scope]
     while waiting:
         node = waiting.pop()

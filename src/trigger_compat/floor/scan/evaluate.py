@@ -337,16 +337,28 @@ class Evaluator:
             self._return_version[node] = self._returns_version(node, function_scope(node, function.scope))
         return self._return_version[node]
 
-    def version_names(self, scope: Scope) -> Iterator[str]:
-        """Yield the names that are version flags, Airflow's version, or functions that return these."""
+    def version_attributes(self, scope: Scope) -> Iterator[str]:
+        """Yield the names of a class that are version flags, or Airflow's version."""
         for name in scope.names():
             value = self.exported(name, scope)
-            if isinstance(value, Function):
-                found = self.returned(value)
-                if is_version_like(found) or (found is UNKNOWN and self.may_return_version(value)):
-                    yield name
-            elif value and (isinstance(value, SkipMark) or is_version_like(value)):
+            if value and is_version_like(value):
                 yield name
+
+    def version_names(self, scope: Scope, may_ask: Callable[[ast.stmt], bool]) -> Iterator[str]:
+        """Yield the names that are version flags, Airflow's version, or functions that return these.
+
+        :param may_ask: says whether the text of a function may depend on the version.
+        """
+        values = {name: self.exported(name, scope) for name in scope.names()}
+        found = {name for name, value in values.items() if value and is_version_like(value)}
+        yield from found
+        for name, value in values.items():
+            if isinstance(value, SkipMark):
+                yield name
+            elif isinstance(value, Function) and (may_ask(value.node) or _names(value.node) & found):
+                returned = self.returned(value)
+                if is_version_like(returned) or (returned is UNKNOWN and self.may_return_version(value)):
+                    yield name
 
     def forget(self) -> None:
         """Forget what was found while the scan did not know all modules yet."""
@@ -401,6 +413,10 @@ class Evaluator:
         ast.BinOp: _unknown,
         ast.Starred: _unknown,
     }
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
 
 
 @lru_cache(maxsize=8192)

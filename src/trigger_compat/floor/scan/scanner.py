@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final
 
 from trigger_compat.floor.scan import names as names_file
@@ -113,7 +113,9 @@ class _Scanner:
             ]
             for module in new:
                 found.add(module.file)
-                flags.update(self.evaluator.version_names(self._scope(module)))
+                flags.update(
+                    self.evaluator.version_names(self._scope(module), partial(_asks, module, pattern))
+                )
             if new and flags:
                 pattern = rf"\b({'|'.join(sorted(map(re.escape, flags)))})\b"
                 continue
@@ -203,6 +205,10 @@ class _Scanner:
             if module.parts:
                 found.setdefault(module.parts[-1], []).append(module)
         return found
+
+
+def _asks(module: Module, pattern: str, node: ast.stmt) -> bool:
+    return bool(re.search(f"{_MAY_DEPEND_ON_VERSION}|{pattern}", module.code_of(node)))
 
 
 def _position(removal: Removal) -> tuple[str, int, int, int, int]:

@@ -22,9 +22,10 @@ from packaging.utils import canonicalize_name
 from trigger_compat.errors import SourceError
 from trigger_compat.floor.scan.model import Kind
 from trigger_compat.floor.scan.releases import GRID, ReleaseTuple, dotted
-from trigger_compat.floor.scan.syntax import lines_of
+from trigger_compat.floor.scan.syntax import first_line, last_line, lines_of
 
 SKIPPED_FOLDERS: Final = {"__pycache__", "node_modules", "site-packages", "build", "dist", "venv", "env"}
+_WORD: Final = re.compile(r"[A-Za-z_]\w*")
 AIRFLOW_NAMES: Final = ("apache-airflow", "apache-airflow-core")
 
 
@@ -45,6 +46,15 @@ class Module:
     @cached_property
     def lines(self) -> list[str]:
         return lines_of(self.text)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """All names in the code, its strings and its comments."""
+        return frozenset(_WORD.findall(self.text))
+
+    def code_of(self, node: ast.stmt) -> str:
+        """Return the lines of a statement."""
+        return "\n".join(self.lines[first_line(node) - 1 : last_line(node)])
 
     @cached_property
     def parts(self) -> tuple[str, ...]:

@@ -72,7 +72,7 @@ def uses_of(modules: Sequence[Module], wanted: set[str]) -> Uses:
     """Find the uses of these names. Most files have none of the words, which is fast to see."""
     uses = Uses()
     for module in modules:
-        if wanted.isdisjoint(_WORD.findall(module.text)):
+        if wanted.isdisjoint(module.words):
             continue
         docstrings = {
             id(node.value)

@@ -24,7 +24,7 @@ from trigger_compat.floor.scan.recorder import Recorder
 from trigger_compat.floor.scan.releases import Point, ReleaseSet, first_without, floor_name
 from trigger_compat.floor.scan.scopes import Scope
 from trigger_compat.floor.scan.source import Module
-from trigger_compat.floor.scan.syntax import contains, first_line, last_line
+from trigger_compat.floor.scan.syntax import contains
 
 _LEAVES: Final = (ast.Constant, ast.expr_context, ast.operator, ast.cmpop)
 _CONDITIONS: Final = (ast.Name, ast.Attribute, ast.Compare, ast.BoolOp, ast.UnaryOp, ast.Call)
@@ -151,8 +151,7 @@ class Walker:
 
     def may_ask(self, node: ast.stmt) -> bool:
         """Say whether some part of a statement may depend on the version."""
-        lines = self.module.lines[first_line(node) - 1 : last_line(node)]
-        return bool(self.asks.search("\n".join(lines)))
+        return bool(self.asks.search(self.module.code_of(node)))
 
     def value(self, node: ast.AST | None) -> Value:
         """Return what an expression is in the current scope."""

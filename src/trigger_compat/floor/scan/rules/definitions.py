@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
 
 from trigger_compat.floor.scan.abstract_values import UNKNOWN, PerRelease, Value
 from trigger_compat.floor.scan.bindings import stored_names
@@ -50,8 +49,8 @@ def visit_class(walker: Walker, node: ast.ClassDef, reach: Reach, dead_from: Poi
         walker.may_raise(reach, decorator)
     with walker.inside(Scope(walker.scope, stored=stored_names(node), is_class=True)):
         skip_marks.walk_body(walker, node.body, inside, inside_dead)
-        names = walker.evaluator.version_names(walker.scope)
-        walker.recorder.class_attributes.update(name for name in names if not _is_function(node, name))
+        if walker.reports:
+            walker.recorder.class_attributes.update(walker.evaluator.version_attributes(walker.scope))
     walker.bind(node.name, UNKNOWN, reach)
     return reach
 
@@ -61,19 +60,18 @@ def visit_assignment(walker: Walker, node: Assignment, reach: Reach, dead_from: 
     walker.may_raise(reach, node.value)
     value = walker.value(node.value)
     names = [target.id for target in targets_of(node) if isinstance(target, ast.Name)] if node.value else []
-    _visit_assigned(walker, node, value, names, reach, dead_from)
+    _visit_assigned(walker, node, value, reach, dead_from)
     for target in names:
         walker.bind(target, value, reach)
     return reach
 
 
-def _visit_assigned(
-    walker: Walker, node: Assignment, value: Value, names: Sequence[str], reach: Reach, dead_from: Point
-) -> None:
+def _visit_assigned(walker: Walker, node: Assignment, value: Value, reach: Reach, dead_from: Point) -> None:
     name = assigned_name(node)
     if name is None or node.value is None:
+        all_names = all(isinstance(target, ast.Name) for target in targets_of(node))
         _note_attributes(walker, node, value)
-        with walker.covering(len(names) == len(targets_of(node)) and _understood(walker, node, value, reach)):
+        with walker.covering(all_names and _understood(walker, node, value, reach)):
             walker.expression(node.value, reach, dead_from)
         for part in (getattr(node, "annotation", None), *targets_of(node)):
             walker.expression(part, reach, dead_from)
@@ -102,10 +100,6 @@ def _note_attributes(walker: Walker, node: Assignment, value: Value) -> None:
     for target in targets_of(node):
         if isinstance(target, ast.Attribute):
             walker.recorder.instance_attributes.add(target.attr)
-
-
-def _is_function(node: ast.ClassDef, name: str) -> bool:
-    return any(getattr(statement, "name", "") == name for statement in node.body)
 
 
 def _header(arguments: ast.arguments) -> list[ast.expr | None]:
