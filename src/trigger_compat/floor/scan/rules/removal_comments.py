@@ -168,7 +168,8 @@ def _subject(statements: Sequence[ast.stmt], comment: Comment, module: Module) -
     if module.lines[line - 1][: comment.column].strip():  # it stands behind code
         on_line = [node for node in statements if node.lineno == line]
         return max(on_line, key=lambda node: node.col_offset, default=None)
-    wanted = next((types for pattern, types in _SUBJECTS if pattern.search(comment.text)), None)
+    about = ". ".join(sentence for sentence in re.split(r"[.!?]\s", comment.text) if _GOES.search(sentence))
+    wanted = next((types for pattern, types in _SUBJECTS if pattern.search(about)), None)
     below = sorted(
         (
             node
