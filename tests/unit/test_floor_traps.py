@@ -226,7 +226,8 @@ def test_ruff_finds_nothing_new_after_a_rewrite(tmp_path: Path) -> None:
             delete_lines(text, [each for each in removals if each.removable_from <= index_of((3, 0, 0))])
         )
 
-    assert not _ruff_finds(tmp_path) - before
+    new = _ruff_finds(tmp_path) - before
+    assert not new, sorted(new)
     assert "error" not in (tmp_path / "leftovers.py").read_text()
 
 

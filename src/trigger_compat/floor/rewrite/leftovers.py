@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from trigger_compat.floor.scan.bindings import bound_name
@@ -42,12 +42,17 @@ def _edits(before: ast.Module, after: ast.Module) -> Iterator[_Edit]:
             for node in ast.walk(function):
                 yield from _unused(node, {name for name in used_before if name not in used})
     bound = Counter(_bound(before))
+    tried = {name for node in ast.walk(before) if isinstance(node, ast.Try) for name in _imported(node.body)}
     used = _loads(after)
     for node in after.body:
         for alias in node.names if isinstance(node, ast.ImportFrom) else ():
             name = bound_name(alias)
-            if bound[name] > 1 and name not in used | used_before and not alias.asname:
-                yield _at(alias, alias, f"{name} as {name}")
+            if (bound[name] > 1 or name in tried) and name not in used | used_before and not alias.asname:
+                yield _at(alias, alias, f"{name} as {name}")  # another module may import it from here
+        if isinstance(node, ast.Import) and len(node.names) == 1:
+            name = bound_name(node.names[0])
+            if name in tried and name not in used | used_before:  # only whether it works was asked
+                yield _at(node, node, "pass")
 
 
 def _unused(node: ast.AST, names: set[str]) -> Iterator[_Edit]:
@@ -93,6 +98,12 @@ def _loads(tree: ast.AST, *, in_strings: bool = True) -> set[str]:
         elif in_strings and isinstance(node, ast.Constant) and isinstance(node.value, str):
             names.add(node.value)
     return names
+
+
+def _imported(body: Sequence[ast.stmt]) -> Iterator[str]:
+    for node in body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield from map(bound_name, node.names)
 
 
 def _bound(tree: ast.Module) -> Iterator[str]:
