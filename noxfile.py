@@ -203,17 +203,18 @@ def ui(session: nox.Session) -> None:
 def demo(session: nox.Session) -> None:
     """Show a fault on a real Airflow. Arguments: [VERSION] [--fault FAULT] [--from V] [--compare] [--keep].
 
-    FAULT is crash, hostloss or upgrade; an upgrade to VERSION starts from the release of --from.
+    FAULT is crash, hostloss or upgrade; an upgrade to VERSION starts from that of --from. [--svg FILE] draws.
     """
     old, new = (row.airflow for row in MATRIX.final_defaults[-2:])
     arguments = {"version": {"nargs": "?", "default": new}, "--from": {"dest": "old", "default": old}}
-    options = sessions.options(session, {"--fault": {"default": "crash"}, **arguments}, passes_on=True)
+    arguments |= {"--fault": {"default": "crash"}, "--svg": {"default": ""}}
+    options = sessions.options(session, arguments, passes_on=True)
     row, old_row = sessions.rows(session, [options.version, options.old])
     install_once(session, *group("e2e"))
-    command = ["tests/e2e/demo.py", "--python", str(airflow_python(session, row)), "--fault", options.fault]
+    command = ["tests/e2e/demo.py", f"--python={airflow_python(session, row)}", f"--svg={options.svg}"]
     if options.fault == "upgrade":
         command += ["--from-python", str(airflow_python(session, old_row))]
-    sessions.run_stack(session, "python", *command, *options.passed_on)
+    sessions.run_stack(session, "python", *command, f"--fault={options.fault}", *options.passed_on)
 
 
 @nox.session(default=False)

@@ -62,7 +62,7 @@ def _between(text: str, file: str, name: str) -> tuple[int, int]:
 def _dates(known: Matrix) -> str:
     """Return the resolve date of each release that the quickstart offers."""
     rows = [
-        (row.airflow, row.resolve.isoformat(), f"{row.pythons[0]} - {row.pythons[-1]}")
+        (row.airflow, row.resolve.isoformat(), f"{row.pythons[0]} - {known.tried(row)[-1]}")
         for row in known.final_defaults
     ]
     return markdown.table(("Airflow", "day", "Python"), rows)
@@ -124,7 +124,7 @@ def _cells(line: str) -> Sequence[str]:
 
 
 OF_RELEASES: Final[Mapping[tuple[str, str], Callable[[Matrix], str]]] = {
-    ("README.md", "matrix"): lambda known: matrix.as_markdown(known.releases),
+    ("README.md", "matrix"): matrix.as_markdown,
     ("pyproject.toml", "matrix"): matrix.as_tox,
 }
 """The blocks that change with any row of the matrix, by file and name."""

@@ -152,8 +152,10 @@ def newest(found: Sequence[Upload]) -> tuple[Upload, ...]:
 def row_of(upload: Upload, *, default: bool) -> Release:
     """Return the row of a release."""
     airflow = str(upload.version)
-    # By the letter `!=3.13` excludes only 3.13.0, but releases that say it mean all of 3.13.
-    pythons = tuple(python for python in matrix.PYTHONS if upload.requires_python.contains(f"{python}.0"))
+    # By the letter `!=3.13` excludes only 3.13.0, but releases that say it mean 3.13 and all that came later.
+    fits = [upload.requires_python.contains(f"{python}.0") for python in matrix.PYTHONS]
+    last = min((at for at in range(1, len(fits)) if fits[at - 1] and not fits[at]), default=None)
+    pythons = tuple(python for python, fit in zip(matrix.PYTHONS[:last], fits, strict=False) if fit)
     if not pythons:
         known = ", ".join(matrix.PYTHONS)
         raise ToolError(

@@ -69,10 +69,12 @@ class Rule:
 
 QUICKSTART: Final = "docs/quickstart.md"
 CI: Final = "docs/ci.md"
+WHERE: Final = "docs/where-it-runs.md"
 RULES: Final = (
     # The first that matches counts.
     Rule("airflow", Tier.ROW, COMMANDS, r"^airflow (?!standalone)"),
     Rule("session", Tier.PAGES, COMMANDS, r"^(nox|python3 noxfile\.py)\b", "README.md"),
+    Rule("session", Tier.PAGES, COMMANDS, r"^python3 noxfile\.py\b", "docs/index.md"),
     Rule("session", Tier.PAGES, COMMANDS, r"^python3 noxfile\.py -s demo", QUICKSTART),
     Rule("session", Tier.PAGES, COMMANDS, r"^nox\b", "docs/conformance.md"),
     Rule("follow", Tier.FOLLOWED, COMMANDS, r"", QUICKSTART),
@@ -99,6 +101,8 @@ RULES: Final = (
         "diff",
         r"^-from airflow[\w.]* import \w+\n\+from trigger_compat import \w+  # was: [\w.]+$",
     ),
+    Rule("image", Tier.PAGES, "dockerfile", r"^FROM apache/airflow:", WHERE),
+    Rule("requirements", Tier.PAGES, "text", r"^--constraint ", WHERE),
     Rule("run id", Tier.PAGES, "text", r"^durable__<parent dag>", "docs/durable.md"),
     Rule("tree", Tier.PAGES, "text", r"^noxfile\.py ", "docs/contributing.md"),
 )

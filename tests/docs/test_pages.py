@@ -36,7 +36,7 @@ from tests.docs.blocks import (
 )
 from tests.shells import newcomer
 from tools import generated
-from trigger_compat import contract, matrix
+from trigger_compat import __version__, contract, matrix
 from trigger_compat.dags import names
 
 if sys.version_info >= (3, 11):
@@ -46,7 +46,7 @@ else:
 
 RUN_HERE = {
     *("session", "install", "export", "matrix", "example", "provider", "run id", "tree"),
-    *("folder", "ruff", "factory"),
+    *("folder", "ruff", "factory", "image", "requirements"),
 }
 EXAMPLES = ROOT / "src" / "trigger_compat" / "example_dags"
 
@@ -392,6 +392,50 @@ def _in(provider: Path, *command: str) -> str:
     )
     assert done.returncode == 0, done.stdout
     return done.stdout
+
+
+@pytest.fixture(scope="module")
+def empty(provider: Path) -> Path:
+    """The programs of an environment that has pip, and nothing else."""
+    folder = provider / "empty"
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    return folder / "bin"
+
+
+def test_the_image_gets_the_wheel_and_nothing_else(provider: Path, empty: Path) -> None:
+    [unit] = claimed(Tier.PAGES, "image")
+    image, copy, run = (line.partition(" ")[2] for line in unit.text.splitlines())
+    assert image == f"apache/airflow:{_newest()}"
+    source, target = copy.split()
+
+    command = run.replace(target, f"{provider / source}/")
+    _in(provider, "env", f"PATH={empty}:/usr/bin:/bin", "bash", "-e", "-c", command)
+    code = "from importlib.metadata import distributions as all; print(*(each.name for each in all()))"
+    listed = _in(provider, str(empty / "python"), "-c", code).split()
+    assert set(listed) - {"pip", "setuptools"} == {"trigger-compat"}
+
+
+def test_pip_takes_the_requirements_file(provider: Path, empty: Path) -> None:
+    [unit] = claimed(Tier.PAGES, "requirements")
+    constraint, found, requirement = unit.text.splitlines()
+    assert f"/constraints-{_newest()}/" in constraint
+    assert Requirement(requirement).specifier.contains(__version__)
+    (provider / "constraints.txt").touch()
+    lines = ("--constraint constraints.txt", f"{found.split()[0]} wheels", requirement)
+    (provider / "requirements.txt").write_text("\n".join(lines))
+
+    # Without an Airflow, pip would look for one; the page says that it is there.
+    install = (str(empty / "pip"), "install", "--dry-run", "--ignore-installed", "--no-deps")
+    assert f"Would install trigger-compat-{__version__}" in _in(provider, *install, "-r", "requirements.txt")
+
+
+def test_a_requirements_file_cannot_say_no_deps(provider: Path, empty: Path) -> None:
+    (provider / "refused.txt").write_text("--no-deps\ntrigger-compat\n")
+
+    command = [str(empty / "pip"), "install", "--dry-run", "-r", "refused.txt"]
+    done = subprocess.run(command, cwd=provider, env=newcomer(), capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "--no-deps" in done.stderr
 
 
 def test_the_wheels_are_where_the_page_says() -> None:

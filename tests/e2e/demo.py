@@ -1,6 +1,7 @@
 """Show the main job on a real Airflow: a waiting parent meets a fault, and there is still one child run.
 
     python tests/e2e/demo.py --python AIRFLOW_ENVIRONMENT/bin/python [--fault FAULT] [--compare] [--keep]
+                             [--svg FILE]
 
 Starts Postgres and Airflow in a temporary home, lets a parent trigger a child and wait, first undisturbed,
 then with a fault in mid-wait, and prints what happens while it happens:
@@ -11,7 +12,8 @@ then with a fault in mid-wait, and prints what happens while it happens:
   from the one of `--from-python` to the one of `--python`.
 
 The exit code is 0 only if the parent succeeded on a later try with the one child run of its first.
-`--compare` runs the operator that comes with Airflow through the same, at the same time.
+`--compare` runs the operator that comes with Airflow through the same, at the same time. `--svg` draws what
+was printed from the fault's scenario on, once the demo has passed.
 """
 
 from __future__ import annotations
@@ -24,18 +26,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run as a script, this is not in a package yet
 
 from tests.e2e.environment import Environment, StackError
+from tests.e2e.picture import FilmedConsole
 from tests.e2e.stack import Run, Stack
 
 if TYPE_CHECKING:
     from types import FrameType
 
+    from rich.console import Console
     from rich.status import Status
 
 DAGS: Final = Path(__file__).with_name("dags")
@@ -371,7 +374,7 @@ def verdict(outcomes: list[Watched], console: Console) -> bool:
     return good
 
 
-def run(arguments: argparse.Namespace, console: Console) -> bool:
+def run(arguments: argparse.Namespace, console: FilmedConsole) -> bool:
     """Run the demo; true if its verdict is the right one."""
     parents = {"durable": "demo_parent"}
     if arguments.compare:
@@ -423,6 +426,7 @@ def run(arguments: argparse.Namespace, console: Console) -> bool:
             progress.say(f"Airflow is up; the path on it is [{path}]")
             outcomes: list[Watched] = []
             for scenario in (Scenario("clean", child_seconds=5, crash=None, tries=1), crash):
+                console.rolling = scenario.crash is not None
                 outcomes += play(stack, scenario, parents, console, progress)
             good = verdict(outcomes, console)
     finally:
@@ -430,6 +434,8 @@ def run(arguments: argparse.Namespace, console: Console) -> bool:
         left = f"left behind: {', '.join(stack.left)}" if stack.left else "no process, port or file left"
         kept = f" but {stack.home}" if arguments.keep else ""
         console.print(f"[dim]{time.monotonic() - began:.0f} s; {left}{kept}[/]")
+    if good and arguments.svg:
+        console.save(Path(arguments.svg), f"{crash.name} on Airflow {environment.airflow}")
     return good
 
 
@@ -454,11 +460,12 @@ def main() -> int:
     parser.add_argument(
         "--keep", action="store_true", help="leave the temporary home (logs, database) behind"
     )
+    parser.add_argument("--svg", default="", metavar="FILE", help="draw what the fault does into this file")
     arguments = parser.parse_args()
     if (arguments.fault == "upgrade") != (arguments.from_python is not None):
         parser.error("--fault upgrade and --from-python need each other")
     # A pipe has no width; lines are then left whole for whatever reads them.
-    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+    console = FilmedConsole(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:

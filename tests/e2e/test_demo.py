@@ -51,8 +51,13 @@ def ends_with_one_child_run(python: Path, output: Path, *options: str) -> None:
 
 def test_demo_ends_with_one_child_run(python: Path, temporary: Path, tmp_path: Path) -> None:
     """On 3.0 this is the loss of the host as well: that Airflow does not retry a killed process."""
-    ends_with_one_child_run(python, tmp_path / "output")
+    picture = tmp_path / "demo.svg"
+    ends_with_one_child_run(python, tmp_path / "output", "--svg", str(picture))
     assert list(temporary.iterdir()) == []
+    drawn = picture.read_text(encoding="utf-8")
+    assert "SIGKILL" in drawn
+    assert "PASS" in drawn
+    assert len(drawn) < 40_000
 
 
 @pytest.mark.upgrade

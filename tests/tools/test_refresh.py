@@ -140,7 +140,7 @@ def test_a_new_patch_stands_for_its_minor() -> None:
         airflow="3.3.3",
         released=date(2026, 12, 1),
         resolve=date(2026, 12, 3),
-        pythons=("3.11", "3.12", "3.13"),
+        pythons=("3.11", "3.12", "3.13", "3.14"),
         path="accessor",
         default=True,
         preview=False,
@@ -207,9 +207,27 @@ def test_a_row_that_was_yanked_since_is_named() -> None:
 
 def test_a_release_for_none_of_the_pythons_is_refused() -> None:
     with pytest.raises(
-        ToolError, match=r"Airflow 3\.5\.0 needs Python >=3\.14, none of 3\.10, .*extend schema"
+        ToolError, match=r"Airflow 3\.5\.0 needs Python >=3\.15, none of 3\.10, .*extend schema"
     ):
-        planned(index_with("3.5.0", python=">=3.14"))
+        planned(index_with("3.5.0", python=">=3.15"))
+
+
+@pytest.mark.parametrize(
+    ("python", "wanted"),
+    [
+        ("<3.14,>=3.10", ("3.10", "3.11", "3.12", "3.13")),
+        ("!=3.13,>=3.9", ("3.10", "3.11", "3.12")),
+        ("!=3.13,!=3.14,>=3.10", ("3.10", "3.11", "3.12")),
+        ("!=3.15,>=3.12", ("3.12", "3.13", "3.14")),
+        (">=3.14", ("3.14",)),
+    ],
+)
+def test_a_python_that_is_left_out_ends_those_that_a_release_has(
+    python: str, wanted: tuple[str, ...]
+) -> None:
+    [row] = planned(index_with("3.4.0", python=python)).add
+
+    assert row.pythons == wanted
 
 
 def test_a_pin_of_a_preview_that_is_replaced_stops_the_refresh(checkout: Path) -> None:

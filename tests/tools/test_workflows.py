@@ -133,6 +133,15 @@ def test_a_job_asks_the_matrix_for_keys_that_it_has(name: str) -> None:
         assert set(re.findall(r"\bmatrix\.(\w+)", str(job))) - {"outputs", "matrix"} <= keys
 
 
+def test_what_is_untried_here_is_run_on_each_push() -> None:
+    job = read("ci.yml")["jobs"]["untried"]
+
+    assert sessions_of(job) == {"tests"}
+    assert "fromJSON(needs.matrix.outputs.untried)" in job["strategy"]["matrix"]
+    # A matrix without rows is an error there: where nothing is untried, the job has to go.
+    assert json.loads(matrix.as_github_untried(matrix.load()))["include"]
+
+
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_a_workflow_may_read_and_only_the_question_may_write(name: str) -> None:
     workflow = read(name)

@@ -68,6 +68,23 @@ def test_one_python_runs_every_release() -> None:
     assert "3.11" in matrix.common_pythons(ROWS)
 
 
+def test_what_no_run_here_has_tried_is_what_no_run_here_takes() -> None:
+    known = matrix.load()
+    untried = {row.python for row in known.untried}
+
+    assert untried.isdisjoint(matrix.common_pythons(ROWS))
+    for row in ROWS:
+        assert set(row.pythons) - set(known.tried(row)) == untried & set(row.pythons)
+        assert known.tried(row)
+
+
+def test_the_classifiers_are_the_pythons_of_the_matrix() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+    assert re.findall(r'"Programming Language :: Python :: (3\.\d+)"', text) == list(matrix.PYTHONS)
+    assert {python for row in ROWS for python in row.pythons} == set(matrix.PYTHONS)
+
+
 def test_each_release_is_one_line_in_canonical_form() -> None:
     written = [text for text in TEXT.splitlines() if text.startswith("  - {") and "pythons:" in text]
     assert written == list(map(matrix.as_yaml_row, ROWS))
@@ -281,6 +298,11 @@ WRONG: dict[str, tuple[str, str, str]] = {
         'issue: "#66905"',
         "(exception-T8): issue = '#66905': not an issue; write its number in quotes, or none",
     ),
+    "untried Python that no release has": (
+        '- {python: "3.14", reason',
+        '- {python: "3.15", reason',
+        "untried[0] (3.15): python = '3.15': not a known Python; use those of \"3.10\", ",
+    ),
     "unknown rule of a policy": (
         "id: spec-0, rule: drop-after",
         "id: spec-0, rule: drop",
@@ -363,8 +385,10 @@ def test_the_command_prints_every_release_as_json(capsys: pytest.CaptureFixture[
         "path": "airflow2",
         "default": False,
         "preview": False,
+        "untried": [],
         "requirements": ["apache-airflow==2.11.0"],
     }
+    assert rows[-1]["untried"] == ["3.14"]
     (pinned,) = (row for row in rows if row["airflow"] == "3.1.1")
     assert pinned["requirements"] == ["apache-airflow==3.1.1", "structlog<25.5"]
 
@@ -376,6 +400,22 @@ def test_the_command_prints_a_matrix_for_ci_in_one_line(capsys: pytest.CaptureFi
     assert "\n" not in line
     assert [row["airflow"] for row in include] == [row.airflow for row in matrix.load().defaults]
     assert {row["python"] for row in include} == {"3.11"}
+
+
+def test_the_command_prints_the_newest_release_on_what_is_untried_for_ci(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = printed(capsys, "--format", "github-untried").strip()
+
+    newest = matrix.load().final_defaults[-1]
+    assert json.loads(line) == {"include": [{"airflow": newest.airflow, "python": "3.14", "preview": False}]}
+
+
+def test_a_table_has_untried_pythons_in_brackets(capsys: pytest.CaptureFixture[str]) -> None:
+    cells = {line.split()[0]: line for line in printed(capsys).splitlines()}
+
+    assert "  3.10-3.12  " in cells["2.11.2"]
+    assert "  3.10-3.13 (3.14)  " in cells["3.3.2"]
 
 
 def test_the_command_prints_a_configuration_of_tox(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,9 +19,18 @@ from trigger_compat.matrix.model import (
     Pin,
     Policy,
     Release,
+    Untried,
     release_tuple,
 )
-from trigger_compat.matrix.output import as_github, as_json, as_markdown, as_tox, as_yaml_row, common_pythons
+from trigger_compat.matrix.output import (
+    as_github,
+    as_github_untried,
+    as_json,
+    as_markdown,
+    as_tox,
+    as_yaml_row,
+    common_pythons,
+)
 from trigger_compat.matrix.reader import find, load, parse
 
 __all__ = (
@@ -35,7 +44,9 @@ __all__ = (
     "Pin",
     "Policy",
     "Release",
+    "Untried",
     "as_github",
+    "as_github_untried",
     "as_json",
     "as_markdown",
     "as_tox",

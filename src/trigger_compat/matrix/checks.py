@@ -24,6 +24,8 @@ PYTHONS: Final = tuple(SCHEMA["definitions"]["python"]["enum"])
 POLICY_RULES: Final = tuple(SCHEMA["definitions"]["policy"]["properties"]["rule"]["enum"])
 
 Row = TypeVar("Row")
+_KEYS: Final = {"untried": "python", "deviations": "id", "policies": "id"}
+"""The first key of a row, where it is not ``airflow``."""
 
 
 def fail(row: str, field: str, value: object, problem: str) -> NoReturn:
@@ -81,7 +83,8 @@ def _explain(document: Any, error: Any) -> NoReturn:
 
 def _name(section: str, place: int, row: Any) -> str:
     """Return what messages call a row: its section, its place and its first key."""
-    label = (row.get("airflow") if "id" not in row else row["id"]) if isinstance(row, dict) else None
+    keys = ("id", "airflow", "python")
+    label = next((row[key] for key in keys if key in row), None) if isinstance(row, dict) else None
     return f"{section}[{place}] ({label or '?'})"
 
 
@@ -102,13 +105,14 @@ def check_rules(matrix: Matrix) -> None:
     _check_versions(matrix)
     _check_defaults(matrix)
     _check_pins_and_exclusions(matrix)
+    _check_untried(matrix)
     _check_deviations(matrix)
 
 
 def _named(section: str, rows: Sequence[Row]) -> Iterable[tuple[str, Row]]:
     """Yield each row with the name that messages have for it."""
     for place, row in enumerate(rows):
-        yield f"{section}[{place}] ({getattr(row, 'id', None) or getattr(row, 'airflow', '?')})", row
+        yield f"{section}[{place}] ({getattr(row, _KEYS.get(section, 'airflow'))})", row
 
 
 def _check_unique(matrix: Matrix) -> None:
@@ -117,11 +121,12 @@ def _check_unique(matrix: Matrix) -> None:
         "history": matrix.history,
         "excluded": matrix.excluded,
         "pins": matrix.pins,
+        "untried": matrix.untried,
         "deviations": matrix.deviations,
         "policies": matrix.policies,
     }
     for section, rows in sections.items():
-        key = "id" if section in ("deviations", "policies") else "airflow"
+        key = _KEYS.get(section, "airflow")
         seen: dict[str, str] = {}
         for name, row in _named(section, rows):
             value = getattr(row, key)
@@ -183,6 +188,13 @@ def _check_pins_and_exclusions(matrix: Matrix) -> None:
     for name, exclusion in _named("excluded", matrix.excluded):
         if exclusion.airflow in supported:
             fail(name, "airflow", exclusion.airflow, "has a row in releases too; delete one of the two")
+
+
+def _check_untried(matrix: Matrix) -> None:
+    declared = {python for row in matrix.releases for python in row.pythons}
+    for name, row in _named("untried", matrix.untried):
+        if row.python not in declared:
+            fail(name, "python", row.python, "no release has it; delete the row")
 
 
 def _check_deviations(matrix: Matrix) -> None:

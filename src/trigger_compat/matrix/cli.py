@@ -14,16 +14,17 @@ from trigger_compat.matrix.model import FILE_NAME, Matrix, Release
 from trigger_compat.matrix.reader import load
 
 _OF_ROWS: Final[Mapping[str, Callable[[Matrix, Sequence[Release]], str]]] = {
-    "table": lambda _, rows: output.as_table(rows),
+    "table": output.as_table,
     "github": lambda _, rows: output.as_github(rows),
     "json": output.as_json,
 }
 """Formats that print the default run, or all releases with ``--all``."""
 _OF_MATRIX: Final[Mapping[str, Callable[[Matrix], str]]] = {
-    "markdown": lambda matrix: output.as_markdown(matrix.releases),
+    "markdown": output.as_markdown,
+    "github-untried": output.as_github_untried,
     "tox": output.as_tox,
 }
-"""Formats that always print all releases."""
+"""Formats of the whole matrix."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

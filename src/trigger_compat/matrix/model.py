@@ -71,6 +71,14 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Untried:
+    """A Python that releases declare and that no run here has tried, and why."""
+
+    python: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deviation:
     """A clause of the contract that a path cannot keep on some releases, and why."""
 
@@ -104,6 +112,7 @@ class Matrix:
     history: tuple[PastRelease, ...]
     excluded: tuple[Exclusion, ...]
     pins: tuple[Pin, ...]
+    untried: tuple[Untried, ...]
     deviations: tuple[Deviation, ...]
     policies: tuple[Policy, ...]
 
@@ -123,6 +132,11 @@ class Matrix:
         *older, newest = self.final_defaults
         last_of_major = [row for row in older if row.major != newest.major][-1:]
         return tuple((row, newest) for row in dict.fromkeys([*last_of_major, *older[-1:]]))
+
+    def tried(self, row: Release) -> tuple[str, ...]:
+        """Return the Pythons of a release without those that no run here has tried."""
+        untried = {other.python for other in self.untried}
+        return tuple(python for python in row.pythons if python not in untried)
 
     def release(self, airflow: str) -> Release:
         """Return a row by its version.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import Any, Final
@@ -27,17 +27,29 @@ def _plain(row: Release) -> dict[str, Any]:
 
 
 def as_json(matrix: Matrix, rows: Sequence[Release]) -> str:
-    """Return rows as a JSON list, with the keys of the file and what to install, pins included."""
-    plain = [_plain(row) | {"requirements": matrix.requirements(row)} for row in rows]
+    """Return rows as a JSON list: the keys of the file, what of them is untried, and what to install."""
+    plain = []
+    for row in rows:
+        tried = matrix.tried(row)
+        untried = [python for python in row.pythons if python not in tried]
+        plain.append(_plain(row) | {"untried": untried, "requirements": matrix.requirements(row)})
     return json.dumps(plain, indent=2)
 
 
 def as_github(rows: Sequence[Release]) -> str:
     """Return the rows as a GitHub Actions matrix, in one line."""
     common = common_pythons(rows)
-    include = [
-        {"airflow": row.airflow, "python": (common or row.pythons)[0], "preview": row.preview} for row in rows
-    ]
+    return _github((row, (common or row.pythons)[0]) for row in rows)
+
+
+def as_github_untried(matrix: Matrix) -> str:
+    """Return the newest final release on each Python that no run here has tried, for GitHub Actions."""
+    newest = matrix.final_defaults[-1]
+    return _github((newest, other.python) for other in matrix.untried if other.python in newest.pythons)
+
+
+def _github(rows: Iterable[tuple[Release, str]]) -> str:
+    include = [{"airflow": row.airflow, "python": python, "preview": row.preview} for row, python in rows]
     return json.dumps({"include": include})
 
 
@@ -78,12 +90,19 @@ def _tox_names(rows: Sequence[Release]) -> str:
     return json.dumps([tox_name(row) for row in rows])
 
 
-def _cells(rows: Sequence[Release]) -> list[tuple[str, ...]]:
+def _pythons(matrix: Matrix, row: Release) -> str:
+    """Return the range of a release's Pythons, those in brackets that no run here has tried."""
+    tried = matrix.tried(row)
+    untried = [f" ({python})" for python in row.pythons if python not in tried]
+    return "".join([f"{tried[0]}-{tried[-1]}" if tried else "", *untried]).strip()
+
+
+def _cells(matrix: Matrix, rows: Sequence[Release]) -> list[tuple[str, ...]]:
     return [
         (
             row.airflow + (" (preview)" if row.preview else ""),
             row.released.isoformat(),
-            f"{row.pythons[0]}-{row.pythons[-1]}",
+            _pythons(matrix, row),
             row.path,
             "yes" if row.default else "",
         )
@@ -91,14 +110,14 @@ def _cells(rows: Sequence[Release]) -> list[tuple[str, ...]]:
     ]
 
 
-def as_table(rows: Sequence[Release]) -> str:
+def as_table(matrix: Matrix, rows: Sequence[Release]) -> str:
     """Return the rows as columns for a terminal."""
-    return markdown.columns(_HEADINGS, _cells(rows))
+    return markdown.columns(_HEADINGS, _cells(matrix, rows))
 
 
-def as_markdown(rows: Sequence[Release]) -> str:
-    """Return the rows as a Markdown table."""
-    return markdown.table(_HEADINGS, _cells(rows))
+def as_markdown(matrix: Matrix) -> str:
+    """Return every release as a row of a Markdown table."""
+    return markdown.table(_HEADINGS, _cells(matrix, matrix.releases))
 
 
 def as_yaml_row(row: Release) -> str:

@@ -20,6 +20,7 @@ from trigger_compat.matrix.model import (
     Pin,
     Policy,
     Release,
+    Untried,
 )
 
 NO_ISSUE: Final = "none"
@@ -63,6 +64,7 @@ def parse(text: str) -> Matrix:
         history=tuple(PastRelease(**row | _dates(row)) for row in document["history"]),
         excluded=tuple(Exclusion(**row) for row in document["excluded"]),
         pins=tuple(Pin(**row) for row in document["pins"]),
+        untried=tuple(Untried(**row) for row in document["untried"]),
         deviations=tuple(_deviation(row) for row in document["deviations"]),
         policies=tuple(Policy(**row) for row in document["policies"]),
     )
