@@ -1,12 +1,14 @@
-"""A hook of mkdocs: the site also holds what its pages link to in the rest of the tree.
+"""A hook of mkdocs: the site also holds what its pages link to in the rest of the tree, and fits on a phone.
 
 Pages are written for a git host, where ``../compat-matrix.yaml`` leads to the file. In the site such a file
 lies under ``tree/``, and the README and the changelog are pages. A link to a missing file stays as it is, so
-that mkdocs reports it.
+that mkdocs reports it. On a phone a row of a table is a card, so each cell has the heading of its column.
 """
 
 from __future__ import annotations
 
+import html
+import itertools
 import os
 import re
 from pathlib import Path
@@ -18,6 +20,8 @@ from mkdocs.structure.files import File
 ROOT: Final = Path(__file__).parents[1]
 DOCS: Final = ROOT / "docs"
 LINK: Final = re.compile(r"(?<=\]\()[^()\s]+(?=\))")
+TABLE: Final = re.compile(r"<table>.*?</table>", re.DOTALL)
+HEADING: Final = re.compile(r"<th\b[^>]*>(.*?)</th>", re.DOTALL)
 PAGES: Final = {"readme.md": ROOT / "README.md", "changelog.md": ROOT / "CHANGELOG.md"}
 """Pages of the site that lie outside its folder."""
 
@@ -46,6 +50,18 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str: 
         return os.path.relpath(_name(target), Path(name).parent) + (f"#{fragment}" if fragment else "")
 
     return LINK.sub(link, markdown)
+
+
+def on_page_content(content: str, page: Any, config: Any, files: Any) -> str:  # noqa: ARG001 - mkdocs' own
+    """Give each cell of a table the heading of its column; ``site.css`` shows it where columns do not fit."""
+    return TABLE.sub(lambda table: _with_columns(table[0]), content)
+
+
+def _with_columns(table: str) -> str:
+    """Return a table whose cells know their columns; each row has a cell for each heading."""
+    headings = [html.escape(html.unescape(re.sub(r"<[^>]+>", "", text))) for text in HEADING.findall(table)]
+    columns = itertools.cycle(headings)
+    return re.sub(r"<td\b", lambda _: f'<td data-column="{next(columns)}"', table)
 
 
 def _target(page: str, link: str) -> Path | None:
