@@ -36,7 +36,7 @@ DEFERRED: Final = (
     (10_000, 300.0),
 )
 """Parents, and seconds that a child takes; the last takes minutes to simulate."""
-ANSWER: Final = 0.006
+ANSWER: Final = 0.05
 """Seconds that a triggerer waits for an answer, as measured: see ``waits``."""
 
 Schedule = Callable[[float, float], float]

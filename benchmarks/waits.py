@@ -101,7 +101,7 @@ def _measure(stack: Stack, operator: str, waits: int, requests: Path) -> Figures
         _look(stack, ends, noticed, done)
         time.sleep(0.1)
     after, asked = _processor(stack), _lines(requests) - asked
-    deadline = time.monotonic() + 3 * POKE
+    deadline = time.monotonic() + 12 * POKE  # one that cannot keep up notices late
     while len(done) < ENDED and time.monotonic() < deadline:
         _look(stack, ends, noticed, done)
         time.sleep(0.1)

@@ -205,7 +205,7 @@ class _Page(HTMLParser):
 
 
 def test_the_page_is_whole_and_asks_for_nothing_else(tmp_path: Path) -> None:
-    text = render.as_html(built(tmp_path))
+    text = render.as_html(built(tmp_path, heat_map=heatmap.from_matrix(MATRIX)))
     page = _Page()
     page.feed(text)
 
@@ -227,6 +227,23 @@ def test_the_heat_map_shows_each_deviation_of_the_default_path() -> None:
     assert found.cells["W2", "3.3.2"] == ("kept", "")
     assert found.cells["D1", "3.1.3"][0] == "deviates"
     assert found.cells["D1", "3.1.5"] == ("kept", "")
+
+
+def test_a_report_about_another_project_shows_no_heat_map_of_this_one(tmp_path: Path) -> None:
+    assert built(tmp_path).heat_map is None
+    assert "Clauses" not in render.as_html(built(tmp_path))
+
+    own = {**FILES, "pyproject.toml": FILES["pyproject.toml"].replace('"package"', '"trigger-compat"')}
+    assert build.build(scanned(tmp_path, own), MATRIX, TODAY).heat_map == heatmap.from_matrix(MATRIX)
+
+
+@pytest.mark.parametrize("form", sorted(set(render.FORMATS)))
+def test_a_policy_is_quoted_with_its_caveat(tmp_path: Path, form: str) -> None:
+    found = built(tmp_path)
+
+    assert "not settled for Airflow 3" in render.FORMATS[form](found)
+    [problem, *_] = check.problems(found, POLICIES["airflow-providers"], allow_older=False)
+    assert "overdue; written for Airflow 2" in problem
 
 
 def test_a_drift_table_can_be_given(tmp_path: Path) -> None:

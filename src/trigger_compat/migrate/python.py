@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import libcst as cst
 from libcst import metadata
@@ -15,7 +15,7 @@ from libcst import metadata
 from trigger_compat.dags.files import Unreadable, line_starts
 from trigger_compat.dags.names import OPERATOR
 
-ImportNode = cst.Import | cst.ImportFrom
+ImportNode: TypeAlias = cst.Import | cst.ImportFrom
 _ALONE: Final = re.compile(r"\r(?!\n)")
 _FORM_FEED: Final = re.compile(r"^[ \t]*\f[ \t\f]*$", re.MULTILINE)
 _PLACE: Final = re.compile(r"(?:parser|tokenizer) error: (?:error at (\d+):\d+: )?")

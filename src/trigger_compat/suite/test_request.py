@@ -284,7 +284,7 @@ def test_the_output_of_a_mapped_task_is_sent_as_a_list(airflow: Airflow, native:
 
 
 @pytest.mark.clause("R2", aspect="params")
-def test_a_conf_that_the_childs_params_refuse_ends_the_retries(airflow: Airflow) -> None:
+def test_a_conf_that_the_params_of_the_child_refuse_ends_the_retries(airflow: Airflow) -> None:
     outcome = airflow.parent(trigger_dag_id="strict_child", conf={"amount": "hunter2"}, retries=2).run()
 
     assert outcome.children == ()
@@ -297,7 +297,7 @@ def test_a_conf_that_the_childs_params_refuse_ends_the_retries(airflow: Airflow)
 
 
 @pytest.mark.clause("R2")
-def test_a_conf_that_the_childs_params_accept_is_sent(airflow: Airflow) -> None:
+def test_a_conf_that_the_params_of_the_child_accept_is_sent(airflow: Airflow) -> None:
     outcome = airflow.parent(trigger_dag_id="strict_child", conf={"amount": 3}).run()
 
     assert outcome.state == "success"

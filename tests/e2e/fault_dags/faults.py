@@ -58,12 +58,14 @@ KINDS: dict[str, dict[str, Any]] = {
     "plain": {"durable": False},
     "templated": {"durable": False, "trigger_dag_id": "{{ dag.dag_id.replace('parent', 'child') }}"},
     "fan-out": {"durable": False},
+    # Task functions.
+    "many": {},
+    "few-at-a-time": {},
+    "loop": {},
     # On 3.0 - 3.2 the default is to wait in the task runner; Airflow 2 has no runner that waits.
     "own-wait": {"path": "accessor"} if util.find_spec("airflow.sdk") else {},
 }
-
 FUNCTIONS = ("many", "few-at-a-time", "loop")
-"""Kinds of parents that are task functions, and trigger several runs each."""
 
 
 def wait_for_door(dag_run: Any = None) -> None:

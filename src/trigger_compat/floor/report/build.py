@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Final
 
 from trigger_compat.floor.report.counts import count
 from trigger_compat.floor.report.heatmap import HeatMap, from_matrix
 from trigger_compat.floor.report.model import Floor, FloorReport, PolicyStatus
 from trigger_compat.floor.report.policy_dates import (
+    CAVEATS,
     FirstRelease,
     earliest_day,
     first_releases,
@@ -18,6 +20,8 @@ from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.releases import Minor, ReleaseTuple, index_of, minor_of
 from trigger_compat.floor.scan.scanner import Scan
 from trigger_compat.matrix import Matrix, Policy
+
+_OWN_NAME: Final = "trigger-compat"
 
 
 def build(
@@ -34,7 +38,8 @@ def build(
     :param today: the day on which the policies are asked.
     :param floors: the floors to report; default: every minor from the declared floor on.
     :param policies: more policies, besides those of the matrix.
-    :param heat_map: default: where the default path of each release deviates from the contract.
+    :param heat_map: default: for this project itself, where the default path of each release deviates from
+        the contract; for another one none, since the contract says nothing about it.
     """
     known = first_releases(matrix)
     declared = scan.source.floor
@@ -52,7 +57,7 @@ def build(
         restated=tuple(removal for removal in scan.removals if removal.category is Category.RESTATED),
         policies=tuple(_status(policy, declared, today, known) for policy in chosen),
         known=known,
-        heat_map=heat_map or from_matrix(matrix),
+        heat_map=heat_map or (from_matrix(matrix) if scan.source.name == _OWN_NAME else None),
         texts={module.file: module.lines for module in scan.source.modules},
     )
 
@@ -91,4 +96,5 @@ def _status(
         status = "kept"
     else:
         status = "overdue" if declared[:2] < asks_for else "too early"
-    return PolicyStatus(policy=policy, asks_for=asks_for, status=status)
+    caveat = CAVEATS.get(policy.id, "")
+    return PolicyStatus(policy=policy, asks_for=asks_for, status=status, caveat=caveat)

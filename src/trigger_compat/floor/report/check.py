@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from trigger_compat.floor.report.counts import outermost
 from trigger_compat.floor.report.model import FloorReport
-from trigger_compat.floor.report.render.wording import declared, place
+from trigger_compat.floor.report.render.wording import declared, place, verdict
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.releases import dotted
 from trigger_compat.matrix import Policy
@@ -30,7 +30,7 @@ def _policy(report: FloorReport, policy: Policy | None, *, allow_older: bool) ->
         if policy and status.policy.id == policy.id and status.status not in accepted:
             yield (
                 f"floor {declared(report)}: {policy.id} asks for {dotted(status.asks_for)}"
-                f" on {report.today} ({status.status})"
+                f" on {report.today} ({verdict(status)})"
             )
             return
 

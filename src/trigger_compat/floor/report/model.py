@@ -78,11 +78,13 @@ class PolicyStatus:
 
     :param asks_for: the floor that the policy asks for.
     :param status: ``kept``, ``overdue``, ``too early`` or ``no floor declared``.
+    :param caveat: what a reader must know before acting on it; empty: nothing.
     """
 
     policy: Policy
     asks_for: Minor
     status: str
+    caveat: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +107,7 @@ class FloorReport:
     restated: tuple[Removal, ...]
     policies: tuple[PolicyStatus, ...]
     known: tuple[FirstRelease, ...]
-    heat_map: HeatMap
+    heat_map: HeatMap | None
     texts: Mapping[str, Sequence[str]] = field(repr=False)
 
     @property

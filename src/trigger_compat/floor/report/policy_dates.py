@@ -16,6 +16,10 @@ from trigger_compat.floor.scan.releases import Minor, minor_of
 from trigger_compat.matrix import POLICY_RULES, Matrix, Policy
 
 _MONTHS_OF_A_YEAR: Final = 12
+CAVEATS: Final[Mapping[str, str]] = {
+    "airflow-providers": "written for Airflow 2, by its own words not settled for Airflow 3, and applied late"
+}
+"""What a reader must know before acting on a policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

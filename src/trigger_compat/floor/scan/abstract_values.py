@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from trigger_compat.floor.scan.reach import UNKNOWN_TRUTH, Truth
-from trigger_compat.floor.scan.releases import ALL_RELEASES, GRID, ReleaseSet
+from trigger_compat.floor.scan.releases import ALL_RELEASES, GRID, Point, ReleaseSet
 
 
 class Value:
@@ -28,6 +28,34 @@ class Unknown(Value):
 UNKNOWN: Final = Unknown()
 
 
+class Depends(Unknown):
+    """Nothing is known but that it depends on Airflow's version."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "DEPENDS"
+
+
+DEPENDS: Final = Depends()
+
+
+class Opaque:
+    """An object of which only the truth is known: ``x or AIRFLOW_V_3_0_PLUS`` with an unknown ``x``."""
+
+    __slots__ = ("truth",)
+
+    def __init__(self, truth: bool) -> None:
+        self.truth: Final = truth
+
+    def __bool__(self) -> bool:
+        return self.truth
+
+
+TRUTHY: Final = Opaque(truth=True)
+FALSY: Final = Opaque(truth=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Constant(Value):
     """The same Python object on every release."""
@@ -37,15 +65,31 @@ class Constant(Value):
 
 @dataclass(frozen=True, slots=True)
 class PerRelease(Value):
-    """One Python object, or ``UNKNOWN``, for each point of the grid."""
+    """One Python object, or ``UNKNOWN``, for each point of the grid.
+
+    :param is_choice: whether a condition chose it. ``"/v2" if AIRFLOW_V_3_0_PLUS else "/v1"`` is a path and
+        not a version, so no question arises where it is used.
+    """
 
     values: tuple[Any, ...]
+    is_choice: bool = False
 
     @property
     def is_flag(self) -> bool:
         """Whether each known object is True or False, and one or more is known."""
         known = [value for value in self.values if value is not UNKNOWN]
-        return bool(known) and all(isinstance(value, bool) for value in known)
+        return bool(known) and all(isinstance(value, (bool, Opaque)) for value in known)
+
+    def answer_from(self, point: Point) -> bool | None:
+        """Return True or False if that very object is what is known from a point on, or else None."""
+        known = [value for value in self.values[point:] if value is not UNKNOWN]
+        return next(
+            (answer for answer in (True, False) if known and all(value is answer for value in known)), None
+        )
+
+    def is_known_on(self, releases: ReleaseSet) -> bool:
+        """Whether the object is known on all these releases."""
+        return not any(value is UNKNOWN and releases >> point & 1 for point, value in enumerate(self.values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +155,44 @@ def apply(function: Callable[..., Any], *arguments: Value) -> Value:
         return UNKNOWN if result is UNKNOWN else Constant(result)
     by_release = zip(*map(on_each_release, arguments), strict=True)
     results = tuple(UNKNOWN if _holds_unknown(row) else _call(function, row) for row in by_release)
+    if all(result is UNKNOWN for result in results):
+        return UNKNOWN
+    choice = not any(map(is_about_version, arguments))
+    return PerRelease(results, is_choice=choice)
+
+
+def is_about_version(value: Value) -> bool:
+    """Say whether a value is Airflow's version or made from it, but not chosen by a known condition."""
+    if isinstance(value, PerRelease):
+        return not value.is_choice and not value.is_flag
+    return isinstance(value, Depends)
+
+
+def is_mutable(value: Value) -> bool:
+    """Say whether a value is an object that other code may change, such as a list."""
+    objects = value.values if isinstance(value, PerRelease) else (getattr(value, "value", None),)
+    return any(isinstance(known, (list, dict, set)) for known in objects)
+
+
+def first_decisive(values: Sequence[Value], *, stops_at: bool) -> Value:
+    """Return what ``and`` (stops at False) or ``or`` (stops at True) gives: one of its operands."""
+    rows = zip(*map(on_each_release, values), strict=True)
+    results = tuple(_decisive(row, stops_at) for row in rows)
+    if not any(isinstance(value, PerRelease) for value in values):
+        return UNKNOWN if results[0] is UNKNOWN else Constant(results[0])
     return UNKNOWN if all(result is UNKNOWN for result in results) else PerRelease(results)
+
+
+def _decisive(row: Sequence[Any], stops_at: bool) -> Any:
+    is_sure = True
+    for known in row:
+        if known is UNKNOWN:
+            is_sure = False
+        elif bool(known) is stops_at:
+            if is_sure:
+                return known
+            return TRUTHY if stops_at else FALSY
+    return row[-1] if is_sure else UNKNOWN
 
 
 def on_each_release(value: Value) -> tuple[Any, ...]:
@@ -122,7 +203,7 @@ def on_each_release(value: Value) -> tuple[Any, ...]:
 
 
 def _holds_unknown(objects: tuple[Any, ...]) -> bool:
-    return any(known is UNKNOWN for known in objects)
+    return any(known is UNKNOWN or isinstance(known, Opaque) for known in objects)
 
 
 def _call(function: Callable[..., Any], arguments: Any) -> Any:

@@ -27,7 +27,12 @@ RELEASE_FUNCTION: Final = "get_base_airflow_version_tuple"
 """Every provider has a copy of this helper. It returns the running release as three numbers."""
 
 _FLAG_NAME: Final = re.compile(r"_?AIRFLOW_V_(\d+)_(\d+)(?:_(\d+))?_PLUS")
-_VERSION_NAMES: Final = {"airflow.__version__", "airflow.version.version", "airflow.version.__version__"}
+_VERSION_NAMES: Final = {
+    "airflow.__version__",
+    "airflow.version.version",
+    "airflow.version.__version__",
+    "a distribution of Airflow.version",
+}
 _VERSION_CLASSES: Final = {
     "packaging.version.Version",
     "packaging.version.parse",
@@ -35,12 +40,21 @@ _VERSION_CLASSES: Final = {
     "pkg_resources.parse_version",
     "pkg_resources.extern.packaging.version.parse",
     "pkg_resources.extern.packaging.version.Version",
-    "setuptools._distutils.version.LooseVersion",
-    "distutils.version.LooseVersion",
     "distutils.version.StrictVersion",
     "semver.Version.parse",
     "semver.VersionInfo.parse",
 }
+_LOOSE_VERSIONS: Final = {
+    "distutils.version.LooseVersion",
+    "setuptools._distutils.version.LooseVersion",
+    "looseversion.LooseVersion",
+}
+_DISTRIBUTIONS: Final = {
+    "importlib.metadata.distribution",
+    "importlib_metadata.distribution",
+    "pkg_resources.get_distribution",
+}
+_DISTRIBUTION: Final = "a distribution of Airflow"
 _DISTRIBUTION_VERSION: Final = {"importlib.metadata.version", "importlib_metadata.version"}
 _AIRFLOW_DISTRIBUTIONS: Final = ("apache-airflow", "apache-airflow-core", "apache_airflow")
 _PLAIN_FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
@@ -55,6 +69,7 @@ _PLAIN_FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
 _KNOWN_BUILTINS: Final = {name for name in _PLAIN_FUNCTIONS if name.startswith("builtins.")} | {
     "builtins.map",
     "builtins.hasattr",
+    "builtins.getattr",
 }
 
 
@@ -91,6 +106,10 @@ def called(function: str, arguments: Sequence[Value]) -> Value:
         return AIRFLOW_RELEASE
     if function in _VERSION_CLASSES and len(arguments) == 1:
         return apply(_version, arguments[0])
+    if function in _LOOSE_VERSIONS and len(arguments) == 1:
+        return apply(_Loose.of, arguments[0])
+    if function in _DISTRIBUTIONS and arguments[:1] and _names_airflow(arguments[0]):
+        return Reference(_DISTRIBUTION)
     if function in _DISTRIBUTION_VERSION and arguments[:1] and _names_airflow(arguments[0]):
         return AIRFLOW_VERSION
     if function == "builtins.map" and len(arguments) == 2 and arguments[0] == Reference("builtins.int"):  # noqa: PLR2004
@@ -102,21 +121,35 @@ def _names_airflow(value: Value) -> bool:
     return isinstance(value, Constant) and value.value in _AIRFLOW_DISTRIBUTIONS
 
 
+def is_known(function: str) -> bool:
+    """Say whether the result of a function is made of its arguments."""
+    return function in _VERSION_CLASSES | _LOOSE_VERSIONS | _PLAIN_FUNCTIONS.keys() | {"builtins.map"}
+
+
 def _version(value: Any) -> Version:
     return value if isinstance(value, Version) else Version(value)
 
 
-def compared(comparison: Callable[..., Any], left: Value, right: Value) -> Value:
-    """Return the result of a comparison.
+class _Loose(tuple[int, ...]):
+    """A version that compares number by number: ``LooseVersion("3.0.0")`` is newer than ``"3.0"``."""
 
-    Old version classes could be compared with text, so the text becomes a version here.
-    """
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, text: str) -> _Loose:
+        return cls(map(int, text.split(".")))
+
+    @property
+    def version(self) -> list[int]:
+        return list(self)
+
+
+def compared(comparison: Callable[..., Any], left: Value, right: Value) -> Value:
+    """Return the result of a comparison. A loose version can be compared with text."""
 
     def compare(one: Any, other: Any) -> Any:
-        if isinstance(one, Version) and isinstance(other, str):
-            other = Version(other)
-        if isinstance(one, str) and isinstance(other, SpecifierSet):
-            one = Version(one)
+        if isinstance(one, _Loose) and isinstance(other, str):
+            other = _Loose.of(other)
         return comparison(one, other)
 
     return apply(compare, left, right)

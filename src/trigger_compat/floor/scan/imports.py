@@ -16,7 +16,10 @@ from trigger_compat.floor.scan.syntax import ImportStatement, last_part
 
 CATCH_IMPORT_ERRORS: Final = {"ImportError", "Exception", "BaseException"}
 MODULE_ERROR: Final = "ModuleNotFoundError"
-_RISKY: Final = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.Attribute, ast.Subscript)
+_RISKY: Final = (
+    ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.Attribute, ast.Subscript, ast.Import, ast.ImportFrom,
+    ast.Raise,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,16 @@ import enum
 from dataclasses import dataclass, field
 
 
+class Role(enum.Enum):
+    """What a place does with a version flag."""
+
+    DEFINITION = "definition"
+    IMPORT = "import"
+    EXPORT = "export"
+    VALUE = "value"
+    """What a definition assigns; it is constant, even if the flag has to stay."""
+
+
 class Kind(enum.Enum):
     """What a file is part of."""
 
@@ -43,6 +53,9 @@ class Removal:
     :param removable_from: the floor, as an index of :data:`trigger_compat.floor.scan.releases.GRID`.
     :param whole: True if whole lines can be deleted, False if the lines stay and change.
     :param branch: True if the place is one of several alternatives, such as an ``else`` block.
+    :param replacement: what a part of a line becomes; empty: the part is deleted.
+    :param names: the names of the flags that go, if it is about flags.
+    :param role: what the place does with these flags.
     """
 
     file: str
@@ -55,13 +68,24 @@ class Removal:
     reason: str = field(compare=False)
     whole: bool = field(default=True, compare=False)
     branch: bool = field(default=False, compare=False)
+    replacement: str = field(default="", compare=False)
+    names: tuple[str, ...] = field(default=(), compare=False)
+    role: Role | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Undecided:
-    """A place that depends on the Airflow version in a way that the scan cannot decide, and why."""
+    """A place that depends on the Airflow version in a way that the scan cannot decide, and why.
+
+    :param end: the last line, counted from 1; 0 stands for the first line.
+    """
 
     file: str
     line: int
     code: str
     reason: str
+    end: int = field(default=0, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.end:
+            object.__setattr__(self, "end", self.line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from trigger_compat.floor.scan.model import Category, Removal, Undecided
+from trigger_compat.floor.scan.model import Category, Removal, Role, Undecided
 from trigger_compat.floor.scan.releases import NEVER, Point
 from trigger_compat.floor.scan.source import Module
 from trigger_compat.floor.scan.syntax import first_line, last_line
@@ -18,9 +18,25 @@ class Recorder:
         self.module = module
         self.removals: list[Removal] = []
         self.open: list[Undecided] = []
+        self.understood: set[int] = set()
+        """The lines whose uses of the version are certain, whether a floor removes something there or not."""
+        self.class_attributes: set[str] = set()
+        """The names that a class of the module has for a version flag or for the version."""
+        self.instance_attributes: set[str] = set()
+        """The same for instances; only methods in this module are taken to use them."""
 
     def lines(
-        self, start: int, end: int, point: Point, category: Category, reason: str, *, branch: bool = False
+        self,
+        start: int,
+        end: int,
+        point: Point,
+        category: Category,
+        reason: str,
+        *,
+        branch: bool = False,
+        whole: bool = True,
+        names: tuple[str, ...] = (),
+        role: Role | None = None,
     ) -> None:
         """Record whole lines, from ``start`` to ``end``."""
         self._add(
@@ -31,7 +47,10 @@ class Recorder:
                 category=category,
                 removable_from=point,
                 reason=reason,
+                whole=whole,
                 branch=branch,
+                names=names,
+                role=role,
             )
         )
 
@@ -44,11 +63,32 @@ class Recorder:
         *,
         end: ast.stmt | None = None,
         branch: bool = False,
+        names: tuple[str, ...] = (),
+        role: Role | None = None,
     ) -> None:
         """Record the lines of a node with its decorators, up to its own end or that of another node."""
-        self.lines(first_line(node), last_line(end or node), point, category, reason, branch=branch)
+        first, last = first_line(node), last_line(end or node)
+        whole = not isinstance(node, ast.stmt) or self._is_alone(node, end or node)
+        self.lines(first, last, point, category, reason, branch=branch, whole=whole, names=names, role=role)
 
-    def part(self, node: Any, point: Point, category: Category, reason: str, *, branch: bool = False) -> None:
+    def _is_alone(self, node: ast.stmt, end: ast.stmt) -> bool:
+        """Say whether no other statement is on the lines of statements, as in ``a = 1; b = 2``."""
+        before = self.module.lines[first_line(node) - 1].encode()[: node.col_offset]
+        after = self.module.lines[last_line(end) - 1].encode()[end.end_col_offset or 0 :]
+        return not before.strip() and not after.partition(b"#")[0].strip(b" ;")
+
+    def part(
+        self,
+        node: Any,
+        point: Point,
+        category: Category,
+        reason: str,
+        *,
+        branch: bool = False,
+        replacement: str = "",
+        names: tuple[str, ...] = (),
+        role: Role | None = None,
+    ) -> None:
         """Record a node that is a part of its lines, such as an operand or an imported name."""
         first, last = first_line(node), last_line(node)
         text = self.module.lines[first - 1 : last]
@@ -67,6 +107,9 @@ class Recorder:
                 reason=reason,
                 whole=alone,
                 branch=branch,
+                replacement=replacement,
+                names=names,
+                role=role,
             )
         )
 
@@ -74,6 +117,10 @@ class Recorder:
         # At point 0 the code is dead on every release: the Airflow version has nothing to do with it.
         if 0 < removal.removable_from < NEVER:
             self.removals.append(removal)
+
+    def understands(self, node: Any) -> None:
+        """Note that all in the lines of a node that depends on the version is certain."""
+        self.understood.update(range(first_line(node), last_line(node) + 1))
 
     def undecided(self, line: int, code: str, reason: str) -> None:
         """Record code that depends on the version in a way that the scan does not understand."""

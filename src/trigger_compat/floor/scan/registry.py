@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Final
 
+from trigger_compat.floor.scan.bindings import COMPREHENSIONS
 from trigger_compat.floor.scan.rules import (
     branches,
     conditions,
@@ -43,6 +44,7 @@ RULES: Final = Rules(
         ast.IfExp: conditions.visit_conditional,
         ast.Lambda: conditions.visit_lambda,
         ast.Call: skip_marks.visit_call,
+        **dict.fromkeys(COMPREHENSIONS, conditions.visit_comprehension),
     },
     condition=conditions.report_constant,
 )

@@ -4,7 +4,7 @@ The scan judges a condition for all releases at once instead of for one floor at
 ``ReleaseSet`` stands for ``GRID[i]``. The grid holds
 
 * every possible release of the known minors, so that ``>= (3, 1, 3)`` begins at a point of its own;
-* one minor before them, so that "always" and "from the oldest known release on" differ;
+* a release and a minor before them, so that "always" and "from the oldest known release on" differ;
 * two minors that do not exist yet, because code for a future Airflow must not count as dead.
 
 "Airflow >= floor" is a tail of the grid. Code is dead from the first point after the last release that may
@@ -38,8 +38,9 @@ _MINORS: Final = (
     *((NEWEST_KNOWN[0], minor) for minor in range(NEWEST_KNOWN[1] + 2)),
     (NEWEST_KNOWN[0] + 1, 0),
 )
-GRID: Final[tuple[ReleaseTuple, ...]] = tuple(
-    (major, minor, patch) for major, minor in _MINORS for patch in (*range(10), LATER_PATCH)
+GRID: Final[tuple[ReleaseTuple, ...]] = (
+    (0, 0, 0),
+    *((major, minor, patch) for major, minor in _MINORS for patch in (*range(10), LATER_PATCH)),
 )
 ALL_RELEASES: Final[ReleaseSet] = (1 << len(GRID)) - 1
 NEVER: Final[Point] = len(GRID)
@@ -51,6 +52,15 @@ FIRST_UNKNOWN: Final[Point] = GRID.index((NEWEST_KNOWN[0], NEWEST_KNOWN[1] + 1, 
 def first_without(releases: ReleaseSet) -> Point:
     """Return the first point from which on none of these releases is left, or :data:`NEVER`."""
     return releases.bit_length()
+
+
+def gone_from(releases: ReleaseSet, of: ReleaseSet) -> Point:
+    """Return the first point from which on none of these releases is left of those that come to the code.
+
+    It is the first point of all if none of them ever was, though code comes there: a test in a branch that
+    has the same answer already.
+    """
+    return first_without(releases) or int(of > 0)
 
 
 @cache

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final
 
 from trigger_compat.floor.scan import names as names_file
-from trigger_compat.floor.scan.abstract_values import UNKNOWN, Unknown, Value, from_truth
+from trigger_compat.floor.scan.abstract_values import DEPENDS, UNKNOWN, Unknown, Value, from_truth
 from trigger_compat.floor.scan.airflow_version import imported, unbound
+from trigger_compat.floor.scan.bindings import stored_names
 from trigger_compat.floor.scan.evaluate import Evaluator
+from trigger_compat.floor.scan.mentions import undecided_mentions
 from trigger_compat.floor.scan.model import Removal, Undecided
 from trigger_compat.floor.scan.names import NameTable
+from trigger_compat.floor.scan.patches import assigned_attributes
 from trigger_compat.floor.scan.reach import Reach, Truth
+from trigger_compat.floor.scan.recorder import Recorder
 from trigger_compat.floor.scan.registry import RULES
 from trigger_compat.floor.scan.releases import NEVER, index_of
 from trigger_compat.floor.scan.rules.comments_on_dead_code import comments_on_dead_code
+from trigger_compat.floor.scan.rules.flag_uses import keep_used_flags
 from trigger_compat.floor.scan.rules.removal_comments import announced
 from trigger_compat.floor.scan.rules.skip_marks import walk_body
 from trigger_compat.floor.scan.rules.unused import unused
-from trigger_compat.floor.scan.scopes import Scope, stored_names
+from trigger_compat.floor.scan.scopes import Scope, is_version_like
 from trigger_compat.floor.scan.source import Module, Source
+from trigger_compat.floor.scan.syntax import assigned_name
 from trigger_compat.floor.scan.walk import Walker
 
 _MAY_DEPEND_ON_VERSION: Final = (
     r"AIRFLOW_V_\d|__version__|airflow\.version|ImportError|ModuleNotFoundError|hasattr|signature|find_spec"
     r"|__getattr__|create_module_getattr|get_base_airflow_version_tuple|importlib.?metadata|_PLUS\b"
-    r"|getattr\(\w+, *[\"']\w+[\"'],"
+    r"|getattr\(\w+, *[\"']\w+[\"'],|pkg_resources|except *:|except \(?(Base)?Exception|suppress\("
 )
 """A file without any of these does not depend on the version, unless it imports a flag."""
 
@@ -54,31 +62,49 @@ class _Scanner:
     def __init__(self, source: Source, names: NameTable) -> None:
         self.source = source
         self.names = names
-        self.evaluator = Evaluator(self._attribute, self._has)
+        self.evaluator = Evaluator(self._attribute, self._has, self._star, self._is_patched)
         self._scopes: dict[str, Scope] = {}
+        self._asks = re.compile("")
+        self._flags: set[str] = set()
+        """The names that some module has for a version flag, or for Airflow's version."""
+        self._patched: set[str] = set()
+        """The names that some code assigns to a module, a class or an instance."""
 
     def scan(self) -> Scan:
         removals: list[Removal] = []
         undecided: set[Undecided] = set()
         modules = self._version_dependent()
-        for module in modules:
-            recorder = self._walk(module, self._scope(module), reports=True).recorder
+        recorders = {module.file: self._recorder(module) for module in modules}
+        for recorder in recorders.values():
             removals += recorder.removals
             undecided.update(recorder.open)
-        removals += unused(self.source.modules, modules, removals)
+        removals = keep_used_flags(removals, self.source.modules, self._module)
+        removals += unused(self.source.modules, modules, removals, self._module)
         by_file: dict[str, list[Removal]] = defaultdict(list)
         for removal in removals:
             by_file[removal.file].append(removal)
+        of_classes = {name for name in self._flags if name.isupper()}.union(
+            *(recorder.class_attributes for recorder in recorders.values())
+        )
         for module in self.source.modules:
-            removals += comments_on_dead_code(module, by_file[module.file])
+            recorder = recorders.get(module.file) or Recorder(module)
+            attributes = of_classes | recorder.instance_attributes
+            found = by_file[module.file]
+            undecided.update(
+                undecided_mentions(module, found, recorder.open, recorder.understood, attributes)
+            )
+            removals += comments_on_dead_code(module, found)
             removals += announced(module)
         ordered = sorted(set(removals), key=_position)
         return Scan(source=self.source, removals=tuple(ordered), undecided=tuple(sorted(undecided)))
 
+    def _recorder(self, module: Module) -> Recorder:
+        return self._walk(module, self._scope(module), reports=True).recorder
+
     def _version_dependent(self) -> list[Module]:
         """Return the modules to walk: those that ask for the version, and those that use a flag of theirs."""
         found: set[str] = set()
-        flags: set[str] = set()
+        flags = self._flags
         pattern = _MAY_DEPEND_ON_VERSION
         while True:
             search = re.compile(pattern).search
@@ -87,22 +113,35 @@ class _Scanner:
             ]
             for module in new:
                 found.add(module.file)
-                flags.update(self._scope(module).flags())
-            if not new or not flags:
-                return [module for module in self.source.modules if module.file in found]
-            pattern = rf"\b({'|'.join(sorted(map(re.escape, flags)))})\b"
+                flags.update(
+                    self.evaluator.version_names(self._scope(module), partial(_asks, module, pattern))
+                )
+            if new and flags:
+                pattern = rf"\b({'|'.join(sorted(map(re.escape, flags)))})\b"
+                continue
+            self._asks = re.compile(
+                rf"{_MAY_DEPEND_ON_VERSION}|{pattern}" if flags else _MAY_DEPEND_ON_VERSION
+            )
+            self._patched = assigned_attributes(self.source.modules, flags)
+            if self._patched:
+                self._scopes.clear()  # the names are not what they seemed to be
+            return [module for module in self.source.modules if module.file in found]
 
     def _walk(self, module: Module, scope: Scope, *, reports: bool) -> Walker:
+        if reports:
+            scope.restart()
+            self.evaluator.forget()
         floor = index_of(self.source.floor) if self.source.floor else 0
         walker = Walker(module, scope, self.evaluator, self.names, RULES, reports=reports, floor=floor)
+        walker.asks = self._asks
         walk_body(walker, module.tree.body, Reach(), NEVER)
         return walker
 
     def _scope(self, module: Module) -> Scope:
         """Return the names of a module, bound by the first walk over it."""
         if module.file not in self._scopes:
-            _, unstable = stored_names(module.tree.body)
-            scope = Scope(None, resolve=unbound, unstable=unstable)
+            stored = stored_names(module.tree).without(self._patched)
+            scope = Scope(None, resolve=unbound, stored=stored, package=module.package)
             self._scopes[module.file] = scope  # before the walk, because modules may import one another
             self._walk(module, scope, reports=False)
         return self._scopes[module.file]
@@ -112,10 +151,27 @@ class _Scanner:
         own = self._module(module)
         if own:
             scope = self._scope(own)
-            value = scope.lookup(name)
-            if not isinstance(value, Unknown) or name in scope.bindings:
-                return value
+            value = self.evaluator.exported(name, scope)
+            if value is not None:
+                return DEPENDS if isinstance(value, Unknown) and is_version_like(unbound(name)) else value
+            if scope.exported("__getattr__") is not None:
+                return DEPENDS if is_version_like(unbound(name)) else UNKNOWN
         return imported(f"{module}.{name}")
+
+    def _star(self, module: str) -> Collection[str] | None:
+        """Return the names that ``from module import *`` gives; None if the module is not in the source."""
+        own = self._module(module)
+        if own is None:
+            return None
+        names = list(self._scope(own).names())
+        for statement in own.tree.body:
+            if isinstance(statement, ast.Assign) and assigned_name(statement) == "__all__":
+                text = ast.unparse(statement.value)
+                return [name for name in names if re.search(rf"['\"]{name}['\"]", text)]
+        return [name for name in names if not name.startswith("_")]
+
+    def _is_patched(self, name: str) -> bool:
+        return name in self._patched
 
     def _has(self, module: str, name: str) -> Value:
         """Return on which releases a module of Airflow has a name."""
@@ -123,12 +179,24 @@ class _Scanner:
         return from_truth(Truth(found.present, found.absent)) if found.present else UNKNOWN
 
     def _module(self, dotted: str) -> Module | None:
-        """Return the module of the source that an import means; the folders above packages do not count."""
+        """Return the module of the source that an import means; the folders above packages do not count.
+
+        ``airflow.version`` is not the module ``version`` in a package ``airflow`` inside another package. If
+        several folders hold such a module, nobody knows which one is meant.
+        """
         parts = tuple(dotted.split("."))
-        candidates = [
-            module for module in self._by_last_part.get(parts[-1], ()) if module.parts[-len(parts) :] == parts
+        found = [
+            module
+            for module in self._by_last_part.get(parts[-1], ())
+            if module.parts[-len(parts) :] == parts and module.parts[: -len(parts)] not in self._packages
         ]
-        return min(candidates, key=lambda module: len(module.parts), default=None)
+        nearest = min((len(module.parts) for module in found), default=0)
+        found = [module for module in found if len(module.parts) == nearest]
+        return found[0] if len(found) == 1 else None
+
+    @cached_property
+    def _packages(self) -> set[tuple[str, ...]]:
+        return {module.parts for module in self.source.modules if module.file.endswith("__init__.py")} - {()}
 
     @cached_property
     def _by_last_part(self) -> dict[str, list[Module]]:
@@ -137,6 +205,10 @@ class _Scanner:
             if module.parts:
                 found.setdefault(module.parts[-1], []).append(module)
         return found
+
+
+def _asks(module: Module, pattern: str, node: ast.stmt) -> bool:
+    return bool(re.search(f"{_MAY_DEPEND_ON_VERSION}|{pattern}", module.code_of(node)))
 
 
 def _position(removal: Removal) -> tuple[str, int, int, int, int]:

@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from trigger_compat.floor.scan.abstract_values import (
+    DEPENDS,
     UNKNOWN,
     Constant,
     PerRelease,
+    Unknown,
     Value,
+    is_about_version,
+    is_mutable,
     on_each_release,
 )
+from trigger_compat.floor.scan.bindings import Stored, is_only_read, stored_names
 from trigger_compat.floor.scan.reach import Reach
-from trigger_compat.floor.scan.releases import GRID
+from trigger_compat.floor.scan.releases import ALL_RELEASES, GRID
 from trigger_compat.floor.scan.syntax import FunctionDefinition
 
 Binding = tuple[Reach, Value]
-_NEW_SCOPE: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-_LOOPS: Final = (ast.For, ast.AsyncFor, ast.While)
+_NOTHING_STORED: Final = Stored()
 
 
 class Scope:
     """The names of a module, class or function.
 
     :param resolve: returns the value of a name that no scope binds.
-    :param local: names that are bound somewhere in the scope, even if the walk has not seen that yet.
-    :param unstable: names that cannot be followed, because a loop, ``del`` or ``global`` changes them.
+    :param stored: the names that are bound somewhere in the scope, even if the walk has not seen that yet.
+    :param package: the package that a relative import starts from.
+    :param reads: the code in which a list that is bound here may be used; None: others may use it too.
     """
 
     def __init__(
@@ -36,54 +41,109 @@ class Scope:
         parent: Scope | None,
         *,
         resolve: Callable[[str], Value] | None = None,
-        local: Iterable[str] = (),
-        unstable: Iterable[str] = (),
+        stored: Stored = _NOTHING_STORED,
+        package: tuple[str, ...] = (),
+        reads: Sequence[ast.AST] | None = None,
         is_class: bool = False,
     ) -> None:
         self.parent = parent
         self.is_class = is_class
         self.resolve = resolve
-        self.local: frozenset[str] = frozenset(local)
-        self.unstable: frozenset[str] = frozenset(unstable)
+        self.stored = stored
+        self.package: tuple[str, ...] = parent.package if parent else package
         self.bindings: dict[str, list[Binding]] = {}
+        self.changes = 0
+        self._reads = reads
+        self._final: dict[str, list[Binding]] | None = None
         self._merged: dict[str, Value] = {}
+
+    @property
+    def is_in_function(self) -> bool:
+        """Whether the scope is a function, or a class inside one."""
+        return self.parent is not None and (not self.is_class or self.parent.is_in_function)
 
     def bind(self, name: str, value: Value, reach: Reach) -> None:
         """Note that a name becomes a value on the releases that come there."""
+        if is_mutable(value) and not (self._reads and is_only_read(name, self._reads)):
+            value = DEPENDS if is_about_version(value) else UNKNOWN
         self.bindings.setdefault(name, []).append((reach, value))
         self._merged.pop(name, None)
+        self.changes += 1
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Note that names may have become anything, as after ``from somewhere import *``."""
+        for name in names:
+            self.bind(name, DEPENDS if is_version_like(self.value_of(name)) else UNKNOWN, Reach())
+
+    def pass_argument(self, name: str, value: Value) -> None:
+        """Bind a parameter to what a call gives for it, unless the function binds the name once more."""
+        if self.stored.counts[name] == 1:
+            self.stored = replace(
+                self.stored, unstable={key: of for key, of in self.stored.unstable.items() if key != name}
+            )
+            self.bind(name, value, Reach())
+
+    def restart(self) -> None:
+        """Begin a second walk, which binds the names again; functions see them as the first one left them."""
+        self._final, self.bindings, self._merged = self.bindings, {}, {}
+        self.changes += 1
 
     def lookup(self, name: str) -> Value:
-        """Return what a name is in this scope, or else in the scopes around it."""
+        """Return what a name is at this place of the scope, or else in the scopes around it."""
         scope: Scope | None = self
         while scope:
-            if (
-                scope is self or not scope.is_class
-            ):  # as in Python, a method does not see the names of its class
-                if name in scope.unstable:
-                    return UNKNOWN
-                if name in scope.bindings:
-                    return scope.value_of(name)
-                if name in scope.local:
-                    return UNKNOWN
+            # As in Python, a method does not see the names of its class.
+            if scope is self or not scope.is_class:
+                value = scope.own(name, from_inside=scope is not self)
+                if value is not None:
+                    return value
             if scope.parent is None and scope.resolve:
                 return scope.resolve(name)
             scope = scope.parent
         return UNKNOWN
 
-    def flags(self) -> Iterator[str]:
-        """Yield the names of version flags that are bound here."""
-        for name in self.bindings:
-            value = self.lookup(name)
-            if isinstance(value, PerRelease) and value.is_flag:
-                yield name
+    def owner(self, name: str) -> Scope | None:
+        """Return the scope that binds a name."""
+        scope: Scope | None = self
+        while scope:
+            if (scope is self or not scope.is_class) and scope.own(name, from_inside=False) is not None:
+                return scope
+            scope = scope.parent
+        return None
+
+    def own(self, name: str, *, from_inside: bool) -> Value | None:
+        """Return what a name is that is bound here; None if it is not.
+
+        :param from_inside: whether a function inside asks, which runs later.
+        """
+        if name in self.stored.unstable:
+            return UNKNOWN
+        if from_inside and self.parent is not None and self.stored.counts.get(name, 0) > 1:
+            return UNKNOWN  # nobody knows which of its bindings the function sees
+        bindings = self._final if from_inside and self._final is not None else self.bindings
+        if name in bindings:
+            if self.is_class and not any(reach.must == ALL_RELEASES for reach, _ in bindings[name]):
+                return DEPENDS if any(is_version_like(value) for _, value in bindings[name]) else UNKNOWN
+            return self.value_of(name) if bindings is self.bindings else _value(bindings[name])
+        return UNKNOWN if name in self.stored.counts else None
+
+    def exported(self, name: str) -> Value | None:
+        """Return what another module gets by a name; None if it is not bound here."""
+        return self.own(name, from_inside=True)
+
+    def names(self) -> Iterator[str]:
+        """Yield the names that are bound here."""
+        yield from dict.fromkeys((*self.stored.counts, *(self._final or self.bindings)))
 
     def value_of(self, name: str) -> Value:
-        """Return what a name that is bound in this scope is."""
+        """Return what a name that is bound in this scope is after the bindings up to here."""
         if name not in self._merged:
-            bindings = self.bindings[name]
-            self._merged[name] = _only(bindings[0][1]) if len(bindings) == 1 else merge(bindings)
+            self._merged[name] = _value(self.bindings[name])
         return self._merged[name]
+
+    def final_bindings(self, name: str) -> Sequence[Binding]:
+        """Return all bindings of a name, those below included where a walk has seen them."""
+        return (self.bindings if self._final is None else self._final).get(name, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +155,15 @@ class Function(Value):
 
     node: FunctionDefinition
     scope: Scope
+
+
+def is_version_like(value: Value) -> bool:
+    """Say whether a value is a version flag, Airflow's version, or depends on it in an unknown way."""
+    return is_about_version(value) or (isinstance(value, PerRelease) and value.is_flag)
+
+
+def _value(bindings: Sequence[Binding]) -> Value:
+    return _only(bindings[0][1]) if len(bindings) == 1 else merge(bindings)
 
 
 def _only(value: Value) -> Value:
@@ -111,8 +180,10 @@ def merge(bindings: Sequence[Binding]) -> Value:
 
     In ``try: import new; HAS = True`` and ``except ImportError: HAS = False`` the name becomes a flag.
     """
-    if not all(isinstance(value, (Constant, PerRelease)) for _, value in bindings):
-        return UNKNOWN
+    values = [value for _, value in bindings]
+    depends = any(map(is_version_like, values))
+    if not all(isinstance(value, (Constant, PerRelease, Unknown)) for value in values):
+        return DEPENDS if depends else UNKNOWN
     unbound = object()
     found: list[Any] = [unbound] * len(GRID)
     for reach, value in bindings:
@@ -123,7 +194,9 @@ def merge(bindings: Sequence[Binding]) -> Value:
             sure = reach.must >> point & 1 or found[point] is unbound or _same(found[point], new)
             found[point] = new if sure else UNKNOWN
     results = tuple(UNKNOWN if value is unbound else value for value in found)
-    return UNKNOWN if all(_same(value, results[0]) for value in results) else PerRelease(results)
+    if all(_same(value, results[0]) for value in results):
+        return DEPENDS if depends else UNKNOWN
+    return PerRelease(results, is_choice=not any(map(is_about_version, values)))
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -132,55 +205,10 @@ def _same(one: Any, other: Any) -> bool:
 
 def function_scope(node: FunctionDefinition | ast.Lambda, parent: Scope) -> Scope:
     """Return the scope of a function, with nothing bound yet."""
-    arguments = node.args
-    parameters = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    parameters += filter(None, (arguments.vararg, arguments.kwarg))
-    body = [node.body] if isinstance(node, ast.Lambda) else node.body
-    local, unstable = stored_names(body)
-    return Scope(parent, local={*local, *(parameter.arg for parameter in parameters)}, unstable=unstable)
+    body: Sequence[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else node.body
+    return Scope(parent, stored=stored_names(node), reads=body)
 
 
-def stored_names(body: Iterable[ast.AST]) -> tuple[set[str], set[str]]:
-    """Return the names that a body binds, and those of them that cannot be followed."""
-    local: set[str] = set()
-    unstable: set[str] = set()
-    for node, looped in _own_nodes(body):
-        bound, steady = _bound_by(node)
-        local.update(bound)
-        if looped or not steady:
-            unstable.update(bound)
-    return local, unstable
-
-
-def _own_nodes(body: Iterable[ast.AST]) -> Iterator[tuple[ast.AST, bool]]:
-    """Yield the nodes of a scope, without those of scopes inside it, and whether each is in a loop."""
-    waiting = [(node, False) for node in body]
-    while waiting:
-        node, looped = waiting.pop()
-        yield node, looped
-        if not isinstance(node, _NEW_SCOPE):
-            inside = looped or isinstance(node, _LOOPS)
-            waiting.extend((child, inside) for child in ast.iter_child_nodes(node))
-
-
-def _bound_by(node: ast.AST) -> tuple[list[str], bool]:
-    """Return the names that one node binds, and whether the scan can follow them."""
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return [node.name], True
-    if isinstance(node, (ast.Import, ast.ImportFrom)):
-        return [bound_name(alias) for alias in node.names], True
-    if isinstance(node, (ast.Global, ast.Nonlocal)):
-        return node.names, False
-    if isinstance(node, ast.ExceptHandler) and node.name:
-        return [node.name], False
-    # An assignment, a deletion, a loop, a ``with`` or ``:=``.
-    targets = list(getattr(node, "targets", ()))
-    targets += [getattr(node, field) for field in ("target", "optional_vars") if getattr(node, field, None)]
-    steady = isinstance(node, (ast.Assign, ast.AnnAssign)) and len(targets) == 1
-    names = [inner.id for target in targets for inner in ast.walk(target) if isinstance(inner, ast.Name)]
-    return names, steady and isinstance(targets[0], ast.Name)
-
-
-def bound_name(alias: ast.alias) -> str:
-    """Return the name that an import binds: ``a`` for ``import a.b``."""
-    return alias.asname or alias.name.partition(".")[0]
+def comprehension_scope(node: ast.AST, parent: Scope) -> Scope:
+    """Return the scope of a comprehension, which binds its targets for itself."""
+    return Scope(parent, stored=stored_names(node), reads=())

@@ -22,8 +22,10 @@ from packaging.utils import canonicalize_name
 from trigger_compat.errors import SourceError
 from trigger_compat.floor.scan.model import Kind
 from trigger_compat.floor.scan.releases import GRID, ReleaseTuple, dotted
+from trigger_compat.floor.scan.syntax import first_line, last_line, lines_of
 
 SKIPPED_FOLDERS: Final = {"__pycache__", "node_modules", "site-packages", "build", "dist", "venv", "env"}
+_WORD: Final = re.compile(r"[A-Za-z_]\w*")
 AIRFLOW_NAMES: Final = ("apache-airflow", "apache-airflow-core")
 
 
@@ -32,21 +34,32 @@ class Module:
     """One Python file.
 
     :param file: path relative to the root of the source, with ``/``.
+    :param above: the parts of the dotted name of the root, if the root is a package itself.
     """
 
     file: str
     kind: Kind
     text: str
     tree: ast.Module
+    above: tuple[str, ...] = ()
 
     @cached_property
     def lines(self) -> list[str]:
-        return self.text.splitlines()
+        return lines_of(self.text)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """All names in the code, its strings and its comments."""
+        return frozenset(_WORD.findall(self.text))
+
+    def code_of(self, node: ast.stmt) -> str:
+        """Return the lines of a statement."""
+        return "\n".join(self.lines[first_line(node) - 1 : last_line(node)])
 
     @cached_property
     def parts(self) -> tuple[str, ...]:
         """The parts of the dotted name, from the root of the source on."""
-        path = PurePosixPath(self.file).with_suffix("")
+        path = PurePosixPath(*self.above, self.file).with_suffix("")
         return path.parent.parts if path.name == "__init__" else path.parts
 
     @property
@@ -126,8 +139,9 @@ def _editable(distribution: importlib.metadata.Distribution) -> Path | None:
 
 def _folder(root: Path) -> Source:
     files = [(path.relative_to(root).as_posix(), path) for path in _python_files(root)]
-    modules, broken = _modules(files)
-    name, version, requirements = _metadata(root)
+    above = _package(root.resolve())
+    modules, broken = _modules(files, above)
+    name, version, requirements = _metadata(root, above)
     return Source(name=name, version=version, floor=floor_of(requirements), modules=modules, broken=broken)
 
 
@@ -142,8 +156,36 @@ def _python_files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _metadata(root: Path) -> tuple[str, str, list[str]]:
-    """Return name, version and requirements: from the metadata of a wheel, or from pyproject.toml."""
+def _package(root: Path) -> tuple[str, ...]:
+    """Return the parts of the dotted name of a folder that is a package; nothing if it holds packages.
+
+    ``airflow`` and ``airflow.providers`` have no ``__init__.py`` where a provider is installed.
+    """
+    if (root / "pyproject.toml").exists() or (root / "setup.py").exists():
+        return ()
+    parts = root.parts
+    for index in reversed(range(1, len(parts) - 1)):
+        if parts[index : index + 2] == ("airflow", "providers"):
+            return parts[index:]
+    names: list[str] = []
+    while (root / "__init__.py").exists():
+        names.insert(0, root.name)
+        root = root.parent
+    return tuple(names)
+
+
+def _metadata(root: Path, above: tuple[str, ...]) -> tuple[str, str, list[str]]:
+    """Return name, version and requirements: from the metadata of a wheel, or from pyproject.toml.
+
+    :param above: the dotted name of the root, if it is a package. The metadata are beside or above it then.
+    """
+    if above:
+        top = root.resolve().parents[len(above) - 1]
+        for record in sorted(top.glob("*.dist-info/RECORD")):
+            if f"\n{'/'.join(above)}/" in f"\n{record.read_text(encoding='utf-8')}":
+                distribution = importlib.metadata.PathDistribution(record.parent)
+                return distribution.metadata["Name"], distribution.version, distribution.requires or []
+        root = next((folder for folder in (top, top.parent) if (folder / "pyproject.toml").exists()), root)
     for folder in (*root.glob("*.dist-info"), *root.glob("*.egg-info"), *root.glob("src/*.egg-info")):
         distribution = importlib.metadata.PathDistribution(folder)
         name = distribution.metadata["Name"]
@@ -199,7 +241,9 @@ def floor_of(requirements: Iterable[str]) -> ReleaseTuple | None:
     return None
 
 
-def _modules(files: Iterable[tuple[str, Path]]) -> tuple[tuple[Module, ...], tuple[tuple[str, str], ...]]:
+def _modules(
+    files: Iterable[tuple[str, Path]], above: tuple[str, ...] = ()
+) -> tuple[tuple[Module, ...], tuple[tuple[str, str], ...]]:
     modules: list[Module] = []
     broken: list[tuple[str, str]] = []
     for name, path in files:
@@ -213,7 +257,7 @@ def _modules(files: Iterable[tuple[str, Path]]) -> tuple[tuple[Module, ...], tup
         except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as error:
             broken.append((file, " ".join(str(error).split())[:120] or type(error).__name__))
             continue
-        modules.append(Module(file=file, kind=kind_of(file), text=text, tree=tree))
+        modules.append(Module(file=file, kind=kind_of(file), text=text, tree=tree, above=above))
     return tuple(modules), tuple(broken)
 
 

@@ -15,6 +15,12 @@ _EXCERPT_LENGTH: Final = 80
 _ELSE: Final = re.compile(r"\s*else\s*:")
 
 
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text as the parser counts them: a form feed ends none."""
+    lines = text.split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
 def first_line(node: Any) -> int:
     """Return the line on which a node begins, its decorators included."""
     decorators: list[ast.expr] = getattr(node, "decorator_list", [])
@@ -47,6 +53,8 @@ def has_elif(node: ast.stmt) -> bool:
 def header_end(node: ast.stmt, lines: Sequence[str]) -> int:
     """Return the last line of the header of a block; ``):`` may stand on a line of its own."""
     test: ast.expr | None = getattr(node, "test", None)
+    if isinstance(node, (ast.With, ast.AsyncWith)):
+        test = node.items[-1].optional_vars or node.items[-1].context_expr
     end = (test.end_lineno if test is not None else None) or node.lineno
     return end + 1 if end < len(lines) and lines[end].lstrip().startswith("):") else end
 

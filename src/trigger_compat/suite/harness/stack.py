@@ -770,8 +770,7 @@ def _set_timezone(name: str) -> None:
     import pendulum
     from airflow import settings
 
-    if hasattr(settings, "TIMEZONE"):
-        settings.TIMEZONE = pendulum.timezone(name)
+    settings.TIMEZONE = pendulum.timezone(name)
     for home in ("airflow.sdk.timezone", "airflow._shared.timezones.timezone"):  # they keep it from 3.2 on
         with contextlib.suppress(ImportError, AttributeError):
             importlib.import_module(home).initialize(name)

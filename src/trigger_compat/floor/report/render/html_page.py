@@ -34,7 +34,7 @@ def render(report: FloorReport) -> str:
         cells=wording.cells,
         headings={category.value: wording.HEADINGS.get(category, "") for category in Category},
         steps=Markup(charts.steps(report)),  # noqa: S704 - built of numbers and escaped words
-        heat=Markup(charts.heat(report.heat_map)),  # noqa: S704
+        heat=Markup(charts.heat(report.heat_map)) if report.heat_map else "",  # noqa: S704
         timeline=Markup(charts.timeline(report)),  # noqa: S704
         marks=[
             (Markup(f'<svg viewBox="0 0 12 12" aria-hidden="true">{charts.mark(at, 6, 6)}</svg>'), each)  # noqa: S704

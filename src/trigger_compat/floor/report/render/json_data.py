@@ -37,6 +37,7 @@ def plain(report: FloorReport) -> dict[str, Any]:
                 "months": status.policy.months,
                 "asks_for": dotted(status.asks_for),
                 "verdict": status.status,
+                "caveat": status.caveat,
             }
             for status in report.policies
         ],

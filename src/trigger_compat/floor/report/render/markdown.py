@@ -52,7 +52,7 @@ def _policies(report: FloorReport) -> Iterable[str]:
     ]
     yield _table(heads, rows)
     verdicts = (
-        f"{status.policy.id} asks for {dotted(status.asks_for)} ({status.status})"
+        f"{status.policy.id} asks for {dotted(status.asks_for)} ({wording.verdict(status)})"
         for status in report.policies
     )
     yield f"On {report.today}: " + "; ".join(verdicts) + "."

@@ -38,6 +38,7 @@ def _lines(report: FloorReport) -> Iterator[str]:
         for status in report.policies
     ]
     yield from columns([heads, *rows])
+    yield from (f"  {status.policy.id}: {status.caveat}" for status in report.policies if status.caveat)
     yield ""
     yield from _section(report, "left below the declared floor", report.leftovers)
     for floor in report.floors:

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Final
 
 from trigger_compat.floor.report.counts import outermost
-from trigger_compat.floor.report.model import Floor, FloorReport
+from trigger_compat.floor.report.model import Floor, FloorReport, PolicyStatus
 from trigger_compat.floor.scan.model import Category, Removal
 from trigger_compat.floor.scan.releases import dotted
 
@@ -42,6 +42,11 @@ def when(day: date | None, today: date) -> str:
     if day is None:
         return "no date yet"
     return f"since {day}" if day <= today else f"from {day}"
+
+
+def verdict(status: PolicyStatus) -> str:
+    """Return how the declared floor stands to a policy, with the caveat of the policy."""
+    return f"{status.status}; {status.caveat}" if status.caveat else status.status
 
 
 def declared(report: FloorReport) -> str:

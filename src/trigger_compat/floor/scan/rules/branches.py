@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import ast
 
+from trigger_compat.floor.scan.abstract_values import PerRelease
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.reach import NOWHERE, UNKNOWN_TRUTH, Reach, Truth, all_of, any_of
-from trigger_compat.floor.scan.releases import ALL_RELEASES, Point, first_without, floor_name
-from trigger_compat.floor.scan.syntax import contains, else_line, excerpt, has_elif, header_end, last_line
+from trigger_compat.floor.scan.releases import ALL_RELEASES, Point, floor_name, gone_from
+from trigger_compat.floor.scan.syntax import (
+    contains,
+    else_line,
+    excerpt,
+    first_line,
+    has_elif,
+    header_end,
+    last_line,
+)
 from trigger_compat.floor.scan.walk import Walker
 
 
@@ -20,8 +29,8 @@ def visit_if(walker: Walker, node: ast.If, reach: Reach, dead_from: Point) -> Re
     condition = walker.truth(node.test)
     walker.may_raise(reach, node.test)
     then, other = reach.where(condition), reach.where(condition.negated)
-    then_dead = min(dead_from, first_without(then.may))
-    else_dead = min(dead_from, first_without(other.may))
+    then_dead = min(dead_from, gone_from(then.may, reach.may))
+    else_dead = min(dead_from, gone_from(other.may, reach.may))
     if then_dead < dead_from and _is_own_floor(walker, node, then_dead):
         reason = "it rejects an Airflow that the metadata reject too"
         walker.recorder.node(node, then_dead, Category.RESTATED, reason)
@@ -29,9 +38,11 @@ def visit_if(walker: Walker, node: ast.If, reach: Reach, dead_from: Point) -> Re
         _report_false(walker, node, then_dead)
     elif else_dead < dead_from:
         _report_true(walker, node, else_dead)
-    walker.expression(node.test, reach, min(then_dead, else_dead))
+    goes = _header_goes(walker, node, body_is_dead=then_dead < dead_from)
+    walker.expression(node.test, reach, min(then_dead, else_dead) if goes else dead_from)
     after_then = walker.block(node.body, then, then_dead)
-    return after_then | (walker.block(node.orelse, other, else_dead) if node.orelse else other)
+    after = after_then | (walker.block(node.orelse, other, else_dead) if node.orelse else other)
+    return walker.rejoin(node, reach, after)
 
 
 def _is_own_floor(walker: Walker, node: ast.If, point: Point) -> bool:
@@ -45,7 +56,20 @@ def _is_own_floor(walker: Walker, node: ast.If, point: Point) -> bool:
     return at_import and only_raises and point <= walker.floor
 
 
-def _report_false(walker: Walker, node: ast.If, point: Point) -> None:
+def _header_goes(walker: Walker, node: ast.If | ast.While, *, body_is_dead: bool) -> bool:
+    """Say whether the line of a condition can be deleted: not if it, or ``else:``, holds what stays."""
+    lines = walker.module.lines
+    if not body_is_dead:
+        return node.body[0].lineno > header_end(node, lines)
+    if not node.orelse or has_elif(node):
+        return True
+    first = node.orelse[0]
+    return else_line(first, node.body[-1], lines) < first_line(first)
+
+
+def _report_false(walker: Walker, node: ast.If | ast.While, point: Point) -> None:
+    if not _header_goes(walker, node, body_is_dead=True):
+        return
     reason = f"{excerpt(node.test)} is false on Airflow >= {floor_name(point)}"
     walker.recorder.node(node, point, Category.DEAD, reason, end=node.body[-1], branch=True)
     if node.orelse and not has_elif(node):
@@ -56,7 +80,8 @@ def _report_false(walker: Walker, node: ast.If, point: Point) -> None:
 def _report_true(walker: Walker, node: ast.If, point: Point) -> None:
     reason = f"{excerpt(node.test)} is true on Airflow >= {floor_name(point)}"
     lines = walker.module.lines
-    walker.recorder.lines(node.lineno, header_end(node, lines), point, Category.CONSTANT, reason)
+    if _header_goes(walker, node, body_is_dead=False):
+        walker.recorder.lines(node.lineno, header_end(node, lines), point, Category.CONSTANT, reason)
     if node.orelse:
         first = node.orelse[0]
         start = first.lineno if has_elif(node) else else_line(first, node.body[-1], lines)
@@ -70,11 +95,11 @@ def visit_while(walker: Walker, node: ast.While, reach: Reach, dead_from: Point)
     After 3.0: nothing
     """
     inside = reach.where(walker.truth(node.test))
-    inside_dead = min(dead_from, first_without(inside.may))
+    inside_dead = min(dead_from, gone_from(inside.may, reach.may))
     if inside_dead < dead_from:
-        reason = f"{excerpt(node.test)} is false on Airflow >= {floor_name(inside_dead)}"
-        walker.recorder.node(node, inside_dead, Category.DEAD, reason, end=node.body[-1], branch=True)
+        _report_false(walker, node, inside_dead)
     walker.expression(node.test, reach, inside_dead)
+    walker.may_raise(reach, node.test)
     walker.block(node.body, inside.perhaps(), inside_dead)
     walker.block(node.orelse, reach.perhaps(), dead_from)
     endless = isinstance(node.test, ast.Constant) and node.test.value and not contains(node, ast.Break)
@@ -87,21 +112,31 @@ def visit_match(walker: Walker, node: ast.Match, reach: Reach, dead_from: Point)
     Before: ``match Version(airflow.__version__).major:`` with ``case 2: old()`` and ``case _: new()``
     After 3.0: the same without ``case 2: old()``
     """
-    walker.expression(node.subject, reach, dead_from)
+    subject = walker.value(node.subject)
+    with walker.covering(isinstance(subject, PerRelease) and subject.is_known_on(reach.may)):
+        walker.expression(node.subject, reach, dead_from)
+    walker.may_raise(reach, node.subject)
     left, after = reach, NOWHERE  # left: the releases that no case before this one took
+    points: list[Point] = []
     for case in node.cases:
         matches = _matches(walker, case.pattern, node.subject)
         if case.guard:
             matches = all_of((matches, walker.truth(case.guard)))
         here = left.where(matches)
-        here_dead = min(dead_from, first_without(here.may))
+        here_dead = min(dead_from, gone_from(here.may, reach.may))
+        points.append(here_dead)
         if here_dead < dead_from:
             reason = f"case {excerpt(case.pattern)} never matches on Airflow >= {floor_name(here_dead)}"
             start, end = case.pattern.lineno, last_line(case.body[-1])
             walker.recorder.lines(start, end, here_dead, Category.DEAD, reason, branch=True)
+        walker.expression(case.guard, left, here_dead)
         after = after | walker.block(case.body, here, here_dead)
         left = left.where(matches.negated)
-    return after | left
+    last = max(points)
+    if last < dead_from:
+        reason = f"no case matches on Airflow >= {floor_name(last)}"
+        walker.recorder.node(node, last, Category.DEAD, reason)
+    return walker.rejoin(node, reach, after | left)
 
 
 def _matches(walker: Walker, pattern: ast.pattern, subject: ast.expr) -> Truth:

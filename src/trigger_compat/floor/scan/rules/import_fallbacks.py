@@ -18,7 +18,7 @@ from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.reach import Reach
 from trigger_compat.floor.scan.releases import Point, first_without, floor_name
 from trigger_compat.floor.scan.rules.flags import report_flag_imports
-from trigger_compat.floor.scan.syntax import ImportStatement, contains, else_line, last_part
+from trigger_compat.floor.scan.syntax import ImportStatement, contains, else_line, header_end, last_part
 from trigger_compat.floor.scan.walk import Walker
 
 _SWALLOWS_ERRORS: Final = re.compile(r"\b(suppress|raises|assertRaises\w*|warns|pytest\.raises)\b")
@@ -30,8 +30,7 @@ def visit_import(walker: Walker, node: ImportStatement, reach: Reach, dead_from:
     Before: ``try: from airflow.datasets import Dataset``, ``except ImportError: Dataset = None``
     After 3.2, which has no ``airflow.datasets``: the import in the ``try`` block goes
     """
-    if walker.binds:
-        walker.evaluator.bind_import(node, walker.scope, reach, walker.module.package)
+    walker.evaluator.bind_import(node, walker.scope, reach)
     if walker.reports and isinstance(node, ast.ImportFrom):
         report_flag_imports(walker, node, reach, dead_from)
     if not walker.guard:
@@ -55,17 +54,25 @@ def visit_try(walker: Walker, node: ast.Try, reach: Reach, dead_from: Point) -> 
     kinds = [caught(handler) for handler in node.handlers]
     catches_imports = any(kind & (CATCH_IMPORT_ERRORS | {MODULE_ERROR}) for kind in kinds)
     guard = Guard()
-    with walker.guarded_by(guard if catches_imports else None):
+    goes_on = any(not isinstance(handler.body[-1], (ast.Raise, ast.Return)) for handler in node.handlers)
+    with (
+        walker.guarded_by(guard if catches_imports else walker.guard),
+        walker.caught_by_handlers(walker.is_caught or goes_on),
+    ):
         body_reach = walker.block(node.body, reach, dead_from)
+    if catches_imports and walker.guard and not any(kind & CATCH_IMPORT_ERRORS for kind in kinds):
+        walker.guard.runs_other_code(reach, "a try block inside lets other import errors out")
     after = walker.block(node.orelse, body_reach, min(dead_from, first_without(body_reach.may)))
     points: list[Point] = []
     for handler, kind in zip(node.handlers, kinds, strict=True):
         handled = _handled(kind, guard, reach) if catches_imports else reach.perhaps()
-        point = min(dead_from, first_without(handled.may))
+        point = min(dead_from, first_without(handled.may)) if handled.may or guard.about else dead_from
         points.append(point)
         if point < dead_from:
             reason = f"Airflow >= {floor_name(point)} has {guard.subject or 'all that the block imports'}"
             walker.recorder.node(handler, point, Category.DEAD, reason, branch=True)
+        elif not handled.may:  # nothing in the block fails, whatever the release
+            handled = reach.perhaps()
         after = after | walker.block(handler.body, handled, point)
     if points and max(points) < dead_from and not node.finalbody:
         _report_idle_try(walker, node, max(points))
@@ -73,7 +80,7 @@ def visit_try(walker: Walker, node: ast.Try, reach: Reach, dead_from: Point) -> 
         _report_undecided(walker, node, guard)
     if node.finalbody:
         after = after & walker.block(node.finalbody, reach, dead_from)
-    return after
+    return walker.rejoin(node, reach, after)
 
 
 def _handled(kind: set[str], guard: Guard, reach: Reach) -> Reach:
@@ -116,17 +123,19 @@ def visit_with(walker: Walker, node: ast.With | ast.AsyncWith, reach: Reach, dea
         walker.expression(item.context_expr, reach, dead_from)
         walker.may_raise(reach, item.context_expr)
     guard = Guard() if _suppresses_import_errors(node) else None
-    with walker.guarded_by(guard or walker.guard):
+    swallows = any(_SWALLOWS_ERRORS.search(ast.unparse(item.context_expr)) for item in node.items)
+    with walker.guarded_by(guard or walker.guard), walker.caught_by_handlers(walker.is_caught or swallows):
         inside = walker.block(node.body, reach, dead_from)
     if guard:
         point = first_without(guard.may_fail)
         if point < dead_from:
             reason = f"Airflow >= {floor_name(point)} has {guard.subject}, so there is nothing to suppress"
-            walker.recorder.lines(node.lineno, node.lineno, point, Category.CONSTANT, reason)
+            walker.recorder.lines(
+                node.lineno, header_end(node, walker.module.lines), point, Category.CONSTANT, reason
+            )
         elif guard.reasons:
             _report_undecided(walker, node, guard)
     # If the block may leave early by an error that is swallowed, what follows it still runs.
-    swallows = any(_SWALLOWS_ERRORS.search(ast.unparse(item.context_expr)) for item in node.items)
     return reach if swallows or contains(node, ast.Raise) else inside
 
 

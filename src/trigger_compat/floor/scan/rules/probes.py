@@ -9,7 +9,8 @@ import ast
 import re
 from typing import Final
 
-from trigger_compat.floor.scan.abstract_values import PerRelease, Reference
+from trigger_compat.floor.scan.abstract_values import Depends, Reference, Value, is_about_version
+from trigger_compat.floor.scan.scopes import Function
 from trigger_compat.floor.scan.syntax import excerpt
 from trigger_compat.floor.scan.walk import Walker
 
@@ -18,14 +19,27 @@ _AIRFLOW_OBJECTS: Final = {"ti", "task_instance", "dag_run", "dagrun", "dag", "c
 """The usual names of Airflow's own objects, since their types cannot be seen."""
 
 
-def report_probe(walker: Walker, node: ast.Compare | ast.Call) -> None:
-    """List a question to Airflow, or a comparison with its version, that the scan does not understand.
+def report_probe(walker: Walker, node: ast.expr, value: Value) -> None:
+    """List a question to Airflow, or a use of its version, that the scan does not understand.
 
     Before: ``if hasattr(ti, "get_dagrun_state"): ...``, or ``if airflow.__version__ >= minimum(): ...``
     After any floor: a person decides; both are listed as undecided
     """
     if isinstance(node, ast.Compare):
         _report_comparison(walker, node)
+        return
+    if isinstance(node, (ast.Name, ast.Attribute)):
+        if is_about_version(value):
+            report_use(walker, node)
+        return
+    if not isinstance(node, ast.Call):
+        return
+    if isinstance(value, Depends) and isinstance(walker.value(node.func), Function):
+        _list(
+            walker,
+            node,
+            f"{excerpt(node.func)}() asks for Airflow's version in a way that the scan cannot follow",
+        )
         return
     probe = _PROBES.search(ast.unparse(node.func))
     if not probe or not node.args:
@@ -36,14 +50,30 @@ def report_probe(walker: Walker, node: ast.Compare | ast.Call) -> None:
     about = _subject(walker, node.args[0])
     if about:
         reason = f"{name}() asks the running Airflow about {about}, which the table of names does not cover"
-        walker.recorder.undecided(node.lineno, excerpt(node), reason)
+        _list(walker, node, reason)
+
+
+def report_use(walker: Walker, node: ast.Name | ast.Attribute) -> None:
+    """List a use of Airflow's version, or of a version flag that is not certain.
+
+    Before: ``major, minor = map(int, airflow.__version__.split(".")[:2])``
+    After any floor: a person decides
+    """
+    whole = walker.outermost or node
+    reason = f"it depends on Airflow's version by {excerpt(node)}, in a way that the scan cannot follow"
+    walker.recorder.undecided(node.lineno, excerpt(whole), reason)
+    walker.covered = True
+
+
+def _list(walker: Walker, node: ast.expr, reason: str) -> None:
+    walker.recorder.undecided(node.lineno, excerpt(node), reason)
+    walker.covered = True
 
 
 def _report_comparison(walker: Walker, node: ast.Compare) -> None:
     sides = [walker.value(side) for side in (node.left, *node.comparators)]
-    if any(isinstance(side, PerRelease) and not side.is_flag for side in sides):
-        reason = "it compares Airflow's version with a value that the scan does not know"
-        walker.recorder.undecided(node.lineno, excerpt(node), reason)
+    if any(map(is_about_version, sides)):
+        _list(walker, node, "it compares Airflow's version with a value that the scan does not know")
 
 
 def _subject(walker: Walker, node: ast.expr) -> str:

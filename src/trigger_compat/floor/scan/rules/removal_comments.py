@@ -25,13 +25,15 @@ _AIRFLOW: Final = re.compile(r"airflow", re.IGNORECASE)
 _GOES: Final = re.compile(
     r"\b(remove|removed|drop|dropped|delete|deleted|get rid of|clean ?up)\b", re.IGNORECASE
 )
+_IS_TASK: Final = re.compile(r"^\W*(?:todo|fixme)\b", re.IGNORECASE)
 _VERSION: Final = r"(?P<version>\d+\.\d+(?:\.\d+)?)"
 _MINIMUM: Final = re.compile(
     r"min(?:imum|imal)?[ _-]*(?:supported[ _-]*)?airflow(?:[ _-]*version)?"
     r"|airflow[ _-]*min(?:imum)?"
     r"|minimum (?:supported )?version of airflow"
     r"|(?:provider\w*|provider packages) (?:rely|depends?|relies|require) (?:up)?on"
-    r"|(?:is|as) the (?:new )?min(?:imum)?\b",
+    r"|(?:is|as) the (?:new )?min(?:imum)?\b"
+    r"|min(?:imum|imal)?[ _-]*(?:supported[ _-]*)?version",
     re.IGNORECASE,
 )
 _AFTER: Final = re.compile(
@@ -41,6 +43,22 @@ _FROM: Final = re.compile(
     rf"(?:airflow[^.\d]{{0,60}}|>=\s*|is\s+|to\s+|at least\s+|version\s+)v?{_VERSION}", re.IGNORECASE
 )
 _HIGHER_THAN_ITS: Final = re.compile(rf"higher than the version that .*?\({_VERSION}\)", re.IGNORECASE)
+_ENDS: Final = re.compile(
+    r"(?:airflow|\baf) ?v?(?P<dropped>\d(?:\.\d+)?)(?:\.x)?\b(?: \w+)? (?:support )?"
+    r"(?:is|are|gets?|has been|was) "
+    r"(?:dropped|removed|gone|no longer supported|unsupported|eol|end[ -]of[ -]life)"
+    r"|(?:drop|dropp(?:ed|ing)|remov(?:e|ed|ing)|end(?:ed|ing)?|stop(?:ped|ping)?) (?:the )?"
+    r"(?:support(?:ing)? )?(?:for |of |with )?(?:airflow|\baf) ?v?(?P<ended>\d(?:\.\d+)?)(?:\.x)?\b(?![\w.])"
+    r"|only (?:support|need|require|run on|work with)s? (?:airflow|\baf)? ?v?(?P<only>\d(?:\.\d+)?)(?:\.x)?"
+    r"(?:\+| ?(?:and|or) (?:later|newer|above|up)|(?=\W|$))",
+    re.IGNORECASE,
+)
+"""Other words for a floor: "when Airflow 2 support is dropped", "once we only support 3+"."""
+_MAJOR_ALONE: Final = re.compile(
+    r"min(?:imum|imal)?[ _-]*(?:supported[ _-]*)?(?:airflow[ _-]*)?version(?: of airflow)?"
+    r"(?: (?:is|becomes|will be|reaches|to))? ?(?:>=|at least)? ?(?:airflow )?v?(?P<version>\d)\b(?![\w.])",
+    re.IGNORECASE,
+)
 _SUBJECTS: Final = (
     (re.compile(r"\bthis (if|if-else|branch|check)\b", re.IGNORECASE), (ast.If,)),
     (re.compile(r"\bthis (method|function)\b|^#\s*(method|function) can be", re.IGNORECASE),
@@ -57,7 +75,9 @@ def announced(module: Module) -> Iterator[Removal]:
     Before: ``# Remove this once the minimum Airflow version is 3.0``, then ``if soft_fail: ...``
     After 3.0: nothing, if the comment is right; the code does not prove it
     """
-    if not (_AIRFLOW.search(module.text) and _MINIMUM.search(module.text)):
+    if not _AIRFLOW.search(module.text) or not any(
+        pattern.search(module.text) for pattern in (_MINIMUM, _ENDS)
+    ):
         return
     nodes = list(ast.walk(module.tree))
     statements = [node for node in nodes if isinstance(node, ast.stmt)]
@@ -108,9 +128,15 @@ def _removal(module: Module, release: ReleaseTuple, first: int, end: int | None)
 
 def floor_in(comment: str) -> ReleaseTuple | None:
     """Return the floor at which a comment says that code goes, or None if it does not say so."""
+    ends = _ENDS.search(comment)
+    if ends and (_GOES.search(comment[: ends.start()] + comment[ends.end() :]) or _IS_TASK.search(comment)):
+        return _after_the_end(ends)
     found = _MINIMUM.search(comment)
     if not found or not _GOES.search(comment):
         return None
+    alone = _MAJOR_ALONE.search(comment)
+    if alone:
+        return int(alone["version"]), 0, 0
     # The version must stand near the word "minimum"; another sentence may be about another version.
     sentence = comment[max(0, found.start() - 60) : found.end() + 80]
     after = _AFTER.search(sentence)
@@ -127,13 +153,23 @@ def floor_in(comment: str) -> ReleaseTuple | None:
     return next((release for release in GRID if release[:2] > (major, minor)), None)
 
 
+def _after_the_end(found: re.Match[str]) -> ReleaseTuple | None:
+    """Return the first release after those that are dropped, or the first of those that are left."""
+    major, _, minor = (found["only"] or found["dropped"] or found["ended"]).partition(".")
+    if found["only"]:
+        return int(major), int(minor or 0), 0
+    last = (int(major), int(minor)) if minor else (int(major),)
+    return next((release for release in GRID if release[: len(last)] > last), None)
+
+
 def _subject(statements: Sequence[ast.stmt], comment: Comment, module: Module) -> ast.stmt | None:
     """Return the statement that a comment is about: beside it, around it, or below it."""
     line = comment.last
     if module.lines[line - 1][: comment.column].strip():  # it stands behind code
         on_line = [node for node in statements if node.lineno == line]
         return max(on_line, key=lambda node: node.col_offset, default=None)
-    wanted = next((types for pattern, types in _SUBJECTS if pattern.search(comment.text)), None)
+    about = ". ".join(sentence for sentence in re.split(r"[.!?]\s", comment.text) if _GOES.search(sentence))
+    wanted = next((types for pattern, types in _SUBJECTS if pattern.search(about)), None)
     below = sorted(
         (
             node

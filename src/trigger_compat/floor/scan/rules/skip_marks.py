@@ -9,6 +9,7 @@ from trigger_compat.floor.scan.abstract_values import SkipMark
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.reach import Reach
 from trigger_compat.floor.scan.releases import Point, first_without, floor_name
+from trigger_compat.floor.scan.scopes import Scope
 from trigger_compat.floor.scan.syntax import FunctionDefinition, first_line, last_line
 from trigger_compat.floor.scan.walk import Walker
 
@@ -29,7 +30,8 @@ def _pytestmark(walker: Walker, node: ast.stmt) -> SkipMark | None:
     target = node.targets[0] if isinstance(node, ast.Assign) else None
     if not (isinstance(node, ast.Assign) and isinstance(target, ast.Name) and target.id == "pytestmark"):
         return None
-    value = walker.value(node.value)
+    with walker.inside(Scope(walker.scope)):  # pytest reads it when all of the module is there
+        value = walker.value(node.value)
     return value if isinstance(value, SkipMark) else None
 
 
@@ -63,6 +65,8 @@ def report_decorators(
         if idle < point:
             reason = f"the mark skips nothing on Airflow >= {floor_name(idle)}"
             walker.recorder.node(decorator, idle, Category.CONSTANT, reason)
+        elif point == dead_from:
+            walker.parts_of(decorator, reach, dead_from)
     return inside, point
 
 

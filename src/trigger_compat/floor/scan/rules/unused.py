@@ -8,23 +8,20 @@ be seen, such as by a string that is built at run time.
 from __future__ import annotations
 
 import ast
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from trigger_compat.floor.scan.airflow_version import RELEASE_FUNCTION
+from trigger_compat.floor.scan.bindings import bound_name
 from trigger_compat.floor.scan.model import Category, Removal
 from trigger_compat.floor.scan.releases import NEVER, Point, floor_name
-from trigger_compat.floor.scan.scopes import bound_name
 from trigger_compat.floor.scan.source import Module
 from trigger_compat.floor.scan.syntax import ImportStatement, first_line, last_line
+from trigger_compat.floor.scan.uses import DeadCode, Place, Resolve, Uses, imports_of, uses_of
 
-Place = tuple[str, int, int]
-"""File, line from 1, column in bytes from 0."""
 _MAX_ROUNDS: Final = 10
-_WORD: Final = re.compile(r"[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,51 +40,8 @@ class _Symbol:
     function: tuple[int, int] | None = None
 
 
-@dataclass(slots=True)
-class _Uses:
-    """Where the names of a source are used.
-
-    :param names: by file and name.
-    :param words: the words in strings, since code may import or look up a name by a string.
-    """
-
-    names: dict[tuple[str, str], list[Place]] = field(default_factory=lambda: defaultdict(list))
-    attributes: dict[str, list[Place]] = field(default_factory=lambda: defaultdict(list))
-    imports: dict[str, list[Place]] = field(default_factory=lambda: defaultdict(list))
-    words: dict[str, list[Place]] = field(default_factory=lambda: defaultdict(list))
-
-
-class DeadCode:
-    """Answers from which floor on a place of the source is dead."""
-
-    def __init__(self, removals: Iterable[Removal]) -> None:
-        self._by_file: dict[str, list[Removal]] = defaultdict(list)
-        for removal in removals:
-            self.add(removal)
-
-    def add(self, removal: Removal) -> None:
-        self._by_file[removal.file].append(removal)
-
-    def at(self, place: Place) -> Point:
-        """Return the lowest floor at which a place goes, or ``NEVER``."""
-        file, line, column = place
-        points = (
-            removal.removable_from
-            for removal in self._by_file.get(file, ())
-            if removal.line <= line <= removal.end and _covers(removal, line, column)
-        )
-        return min(points, default=NEVER)
-
-
-def _covers(removal: Removal, line: int, column: int) -> bool:
-    if not removal.end_column:
-        return True
-    after_start = line > removal.line or column >= removal.column
-    return after_start and (line < removal.end or column < removal.end_column)
-
-
 def unused(
-    modules: Sequence[Module], walked: Sequence[Module], removals: Sequence[Removal]
+    modules: Sequence[Module], walked: Sequence[Module], removals: Sequence[Removal], resolve: Resolve
 ) -> Iterator[Removal]:
     """Yield what only dead code uses, then what only that uses, until there is nothing more.
 
@@ -96,6 +50,7 @@ def unused(
 
     :param modules: all modules of the source.
     :param walked: those that removals can be in.
+    :param resolve: returns the module of the source that a dotted name means.
     """
     gone = [
         removal for removal in removals if removal.category not in (Category.ANNOUNCED, Category.RESTATED)
@@ -105,9 +60,13 @@ def unused(
     affected = {removal.file for removal in gone}
     dead = DeadCode(gone)
     symbols = [symbol for module in walked if module.file in affected for symbol in _symbols(module)]
-    uses = _uses(modules, {symbol.name for symbol in symbols})
+    uses = uses_of(modules, {symbol.name for symbol in symbols})
     for _ in range(_MAX_ROUNDS):
-        points = {symbol: point for symbol in symbols if (point := _unused_from(symbol, uses, dead)) < NEVER}
+        points = {
+            symbol: point
+            for symbol in symbols
+            if (point := _unused_from(symbol, uses, dead, resolve)) < NEVER
+        }
         if not points:
             return
         symbols = [symbol for symbol in symbols if symbol not in points]
@@ -177,46 +136,13 @@ def _is_private(name: str) -> bool:
     return name.startswith("_") and not name.endswith("__")
 
 
-def _uses(modules: Sequence[Module], wanted: set[str]) -> _Uses:
-    """Find the uses of these names. Most files have none of the words, which is fast to see."""
-    uses = _Uses()
-    for module in modules:
-        if wanted.isdisjoint(_WORD.findall(module.text)):
-            continue
-        docstrings = {
-            id(node.value)
-            for node in ast.walk(module.tree)
-            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        }
-        for node in ast.walk(module.tree):
-            if id(node) not in docstrings:
-                _add_use(node, module.file, wanted, uses)
-    return uses
-
-
-def _add_use(node: ast.AST, file: str, wanted: set[str], uses: _Uses) -> None:
-    if isinstance(node, ast.Name):
-        if node.id in wanted and not isinstance(node.ctx, ast.Store):
-            uses.names[file, node.id].append((file, node.lineno, node.col_offset))
-    elif isinstance(node, ast.Attribute):
-        if node.attr in wanted:
-            uses.attributes[node.attr].append((file, last_line(node), node.col_offset))
-    elif isinstance(node, ast.ImportFrom):
-        for alias in node.names:
-            if alias.name in wanted:
-                uses.imports[alias.name].append((file, alias.lineno, alias.col_offset))
-    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-        for word in wanted.intersection(_WORD.findall(node.value)):
-            uses.words[word].append((file, node.lineno, node.col_offset))
-
-
-def _unused_from(symbol: _Symbol, uses: _Uses, dead: DeadCode) -> Point:
+def _unused_from(symbol: _Symbol, uses: Uses, dead: DeadCode, resolve: Resolve) -> Point:
     """Return the floor from which on nothing uses a symbol.
 
     :returns: ``NEVER`` too if nothing used it before, or if it goes earlier for another reason.
     """
     own = symbol.alias or symbol.node
-    places = list(_places(symbol, uses))
+    places = list(_places(symbol, uses, resolve))
     if not symbol.alias:  # a function that only calls itself is not used
         lines = range(symbol.node.lineno, last_line(symbol.node) + 1)
         places = [place for place in places if place[0] != symbol.module.file or place[1] not in lines]
@@ -224,7 +150,7 @@ def _unused_from(symbol: _Symbol, uses: _Uses, dead: DeadCode) -> Point:
     return point if point < dead.at((symbol.module.file, own.lineno, own.col_offset)) else NEVER
 
 
-def _places(symbol: _Symbol, uses: _Uses) -> Iterator[Place]:
+def _places(symbol: _Symbol, uses: Uses, resolve: Resolve) -> Iterator[Place]:
     """Yield the places that use a symbol, or may."""
     file = symbol.module.file
     in_file = uses.names.get((file, symbol.name), ())
@@ -234,22 +160,18 @@ def _places(symbol: _Symbol, uses: _Uses) -> Iterator[Place]:
     elif symbol.alias:
         yield from in_file
         yield from (place for place in uses.words.get(symbol.name, ()) if place[0] == file)
-        if _may_be_reexported(symbol):
-            # Another file may import it from here; so may one that imports the same name from elsewhere.
-            here = (file, symbol.alias.lineno, symbol.alias.col_offset)
-            yield from (place for place in uses.imports.get(symbol.name, ()) if place != here)
+        # Another file may use it from here: by an import, or as an attribute of this module.
+        here = (file, symbol.alias.lineno, symbol.alias.col_offset)
+        yield from (place for place in imports_of(symbol.name, symbol.module, uses, resolve) if place != here)
+        for place in uses.attributes.get(symbol.name, ()):
+            if place[0] != file and uses.bases[place] in symbol.module.parts[-1:]:
+                yield place
     else:
         if not symbol.is_method:
             yield from in_file
             yield from uses.imports.get(symbol.name, ())
         yield from uses.attributes.get(symbol.name, ())
         yield from uses.words.get(symbol.name, ())
-
-
-def _may_be_reexported(symbol: _Symbol) -> bool:
-    """Say whether other files are likely to import the name from this one."""
-    stem = symbol.module.parts[-1] if symbol.module.parts else ""
-    return symbol.module.file.endswith("__init__.py") or "compat" in stem
 
 
 def _removals(points: dict[_Symbol, Point]) -> Iterator[Removal]:

@@ -1,0 +1,85 @@
+"""A check of the scan itself: each mention of Airflow's version is decided, listed as undecided, or harmless.
+
+It looks at the words alone, so it also sees what no rule looked at. What is left over is listed.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from trigger_compat.floor.scan.model import Category, Removal, Undecided
+from trigger_compat.floor.scan.source import Module
+from trigger_compat.floor.scan.syntax import excerpt, last_line, last_part, targets_of
+
+_FLAG_LIKE: Final = re.compile(
+    r"_*(?:[A-Z0-9]+_)*(?:AIRFLOW|AF)_?V?_?\d[A-Z0-9_]*|_*(?:is|has|on|if)_?(?:airflow|af)_?v?\d\w*"
+)
+_VERSION: Final = re.compile(r"(?:airflow|sys\.modules\[.airflow.\])(?:\.version)?\.(?:__version__|version)")
+_DISTRIBUTION: Final = re.compile(r"apache[-_]airflow(?:-core)?")
+_TABLES: Final = (ast.Dict, ast.List, ast.Set, ast.Tuple, ast.JoinedStr)
+"""What a name may hold that is about an Airflow and tests nothing."""
+_READS_METADATA: Final = {"version", "distribution", "get_distribution", "require", "metadata"}
+_WORDS: Final = (
+    r"AIRFLOW_?V?_?\d|AF_?V?_?\d|(?:airflow|af)_?v?\d|apache[-_]airflow"
+    r"|airflow\W{1,3}(?:\w+\.)?(?:__)?version"
+)
+
+
+def undecided_mentions(
+    module: Module,
+    removals: Collection[Removal],
+    undecided: Collection[Undecided],
+    understood: Collection[int],
+    attributes: Collection[str],
+) -> Iterator[Undecided]:
+    """Yield the mentions of Airflow's version that a scan neither decided nor listed.
+
+    :param removals: those of this module.
+    :param undecided: those of this module.
+    :param understood: the lines whose uses of the version are certain, though no floor removes them.
+    :param attributes: the names of version flags that classes and instances have.
+    """
+    pattern = "|".join([_WORDS, *(rf"\.{re.escape(name)}\b" for name in attributes)])
+    if not re.search(pattern, module.text):
+        return
+    covered = set(understood)
+    for removal in removals:
+        if removal.category is not Category.ANNOUNCED:
+            covered.update(range(removal.line, removal.end + 1))
+    covered.update(line for place in undecided for line in range(place.line, place.end + 1))
+    for node, mention in _mentions(module.tree, attributes):
+        if node.lineno not in covered:
+            covered.add(node.lineno)
+            yield Undecided(
+                file=module.file,
+                line=node.lineno,
+                end=last_line(node),
+                code=excerpt(node),
+                reason=f"{mention} looks like a test of Airflow's version that the scan cannot follow",
+            )
+
+
+def _mentions(tree: ast.Module, attributes: Collection[str]) -> Iterator[tuple[ast.expr, str]]:
+    """Yield what names the version. An import or a definition alone asks nothing."""
+    tables = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, _TABLES)
+        for target in targets_of(node)
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and _FLAG_LIKE.fullmatch(node.id):
+            if isinstance(node.ctx, ast.Load) and node.id not in tables:
+                yield node, node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            text = ast.unparse(node)
+            if _FLAG_LIKE.fullmatch(node.attr) or node.attr in attributes or _VERSION.fullmatch(text):
+                yield node, text
+        elif isinstance(node, ast.Call) and last_part(ast.unparse(node.func)) in _READS_METADATA:
+            for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+                if isinstance(argument, ast.Constant) and _DISTRIBUTION.fullmatch(str(argument.value)):
+                    yield node, ast.unparse(node.func)
