@@ -30,6 +30,21 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{self.prog}: {message}; see {self.prog} --help")
 
 
+class _Once(argparse.Action):
+    """An option that keeps no value in silence when it is given twice."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        if before := getattr(namespace, self.dest):
+            parser.error(f"{option_string} {values}: {before} is given already; report on one at a time")
+        setattr(namespace, self.dest, values)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0, 1 where a check fails, or that of the error's class."""
     try:
@@ -111,6 +126,7 @@ def _add_floor(commands: argparse._SubParsersAction[_Parser]) -> None:
     add = command.add_argument
     add(
         "--source",
+        action=_Once,
         required=True,
         metavar="NAME|FOLDER",
         help="an installed distribution, or a folder with Python files",

@@ -65,6 +65,7 @@ def test_every_error_has_an_exit_code_of_its_own() -> None:
         ),
         (["floor", "--source", "{root}/good", "--format", "pdf"], 10, "invalid choice"),
         (["floor"], 10, "--source"),
+        (["floor", "--source", "{root}/good", "--source", "{root}/broken"], 10, "report on one at a time"),
         (["fly"], 10, "invalid choice"),
         ([], 10, "COMMAND"),
     ],
