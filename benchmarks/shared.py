@@ -11,7 +11,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from trigger_compat.paths._counting import Batches, Question
+from trigger_compat.counting import Batches, Question
 from trigger_compat.shared_poll import SharedPoll, Wait
 
 PENDING: Final = ("queued", "running")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trigger_compat.paths._counting import Batches, Question, TooLong
+from trigger_compat.counting import Batches, Question, TooLong
 
 PENDING = ["queued", "running"]
 STATES = st.sampled_from(["queued", "running", "running", "running", "success", "failed", None])

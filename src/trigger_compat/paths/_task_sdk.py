@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from trigger_compat import values
 from trigger_compat._airflow import AirflowException, AirflowFailException
 from trigger_compat.contract import Identity, TriggerRequest
+from trigger_compat.counting import Batches, Question, TooLong
 from trigger_compat.links import RUN_ID_XCOM, TriggerDagRunLink
 from trigger_compat.paths import TransientError, task_instance
-from trigger_compat.paths._counting import Batches, Question, TooLong
 
 if TYPE_CHECKING:
     from trigger_compat.paths import Caller, Context
