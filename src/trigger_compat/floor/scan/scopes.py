@@ -49,10 +49,10 @@ class Scope:
         self.parent = parent
         self.is_class = is_class
         self.resolve = resolve
-        self.stored = stored
+        self.stored: Stored = stored
         self.package: tuple[str, ...] = parent.package if parent else package
         self.bindings: dict[str, list[Binding]] = {}
-        self.changes = 0
+        self.changes: int = 0
         self._reads = reads
         self._final: dict[str, list[Binding]] | None = None
         self._merged: dict[str, Value] = {}
