@@ -1,18 +1,18 @@
 """The functions of :mod:`trigger_compat.accessor` to await, for ``async def`` tasks (Airflow 3.2+).
 
 Names, arguments, results and errors are the same. The event loop goes on meanwhile: a message to the task's
-supervisor is sent from a thread, and between two polls of a wait there is neither a thread nor a message. So
+supervisor is sent from a thread, one at a time, and between two polls of a wait there is neither a thread nor a message. So
 ``asyncio.gather`` of many waits is fine, but one wait for many runs sends fewer messages.
 """
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from trigger_compat import accessor
 from trigger_compat.accessor import ChildRun, calls_of, steps_of_fan_out, steps_of_wait, wait_rules
-from trigger_compat.task.steps import run_async
+from trigger_compat.task.steps import in_thread, run_async
 from trigger_compat.values import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ async def trigger_dag_run(
 
     See :func:`trigger_compat.trigger_dag_run`.
     """
-    return await asyncio.to_thread(accessor.trigger_dag_run, **locals())
+    return await in_thread(partial(accessor.trigger_dag_run, **locals()))
 
 
 async def get_dagrun_state(
@@ -52,7 +52,7 @@ async def get_dagrun_state(
 
     See :func:`trigger_compat.get_dagrun_state`.
     """
-    return await asyncio.to_thread(accessor.get_dagrun_state, dag_id, run_id, context=context)
+    return await in_thread(partial(accessor.get_dagrun_state, dag_id, run_id, context=context))
 
 
 async def wait_for_dag_runs(

@@ -6,14 +6,19 @@ Imports no Airflow.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Generator
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 Result = TypeVar("Result")
 
 Steps = Generator[float | Callable[[], Any], Any, Result]
 """What a wait yields: seconds to sleep, or what to call; it is sent what the call returned."""
+
+
+_ONE_CALL: Final = threading.Lock()
+"""Before 3.2 a task's channel to its supervisor mixes up the messages of two threads, and waits for ever."""
 
 
 def run(steps: Steps[Result], sleep: Callable[[float], None] = time.sleep) -> Result:
@@ -36,6 +41,16 @@ def run(steps: Steps[Result], sleep: Callable[[float], None] = time.sleep) -> Re
         return result
 
 
+async def in_thread(call: Callable[[], Result]) -> Result:
+    """Call in a thread, while the event loop goes on; one call at a time."""
+
+    def alone() -> Result:
+        with _ONE_CALL:
+            return call()
+
+    return await asyncio.to_thread(alone)
+
+
 async def run_async(steps: Steps[Result]) -> Result:
     """Take all steps without blocking the event loop: each call has a thread, a sleep has none."""
     try:
@@ -46,7 +61,7 @@ async def run_async(steps: Steps[Result]) -> Result:
                 step = steps.send(None)
                 continue
             try:
-                answer = await asyncio.to_thread(step)
+                answer = await in_thread(step)
             except Exception as error:  # noqa: BLE001 - the steps decide
                 step = steps.throw(error)
             else:
