@@ -1,8 +1,8 @@
 """The functions of :mod:`trigger_compat.accessor` to await, for ``async def`` tasks (Airflow 3.2+).
 
 Names, arguments, results and errors are the same. The event loop goes on meanwhile: a message to the task's
-supervisor is sent from a thread, one at a time, and between two polls of a wait there is neither a thread nor a message. So
-``asyncio.gather`` of many waits is fine, but one wait for many runs sends fewer messages.
+supervisor is sent from a thread, one at a time, and between two polls of a wait there is neither a thread nor
+a message. So ``asyncio.gather`` of many waits is fine, but one wait for many runs sends fewer messages.
 """
 
 from __future__ import annotations
