@@ -9,6 +9,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any, Final, TypeVar
 
 Result = TypeVar("Result")
@@ -21,21 +22,31 @@ _ONE_CALL: Final = threading.Lock()
 """Before 3.2 a task's channel to its supervisor mixes up the messages of two threads, and waits for ever."""
 
 
-def run(steps: Steps[Result], sleep: Callable[[float], None] = time.sleep) -> Result:
+def run(steps: Steps[Result]) -> Result:
     """Take all steps in this thread, and return what they return."""
     try:
         step = next(steps)
         while True:
-            if not callable(step):
-                sleep(step)
-                step = steps.send(None)
-                continue
-            try:
-                answer = step()
-            except Exception as error:  # noqa: BLE001 - the steps decide
-                step = steps.throw(error)
+            if callable(step):
+                step = _called(steps, step)()
             else:
-                step = steps.send(answer)
+                time.sleep(step)
+                step = next(steps)
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+
+
+async def run_async(steps: Steps[Result]) -> Result:
+    """Take all steps without blocking the event loop: each call has a thread, a sleep has none."""
+    try:
+        step = next(steps)
+        while True:
+            if callable(step):
+                step = (await in_thread(partial(_called, steps, step)))()
+            else:
+                await asyncio.sleep(step)
+                step = next(steps)
     except StopIteration as end:
         result: Result = end.value
         return result
@@ -51,21 +62,10 @@ async def in_thread(call: Callable[[], Result]) -> Result:
     return await asyncio.to_thread(alone)
 
 
-async def run_async(steps: Steps[Result]) -> Result:
-    """Take all steps without blocking the event loop: each call has a thread, a sleep has none."""
+def _called(steps: Steps[Any], call: Callable[[], Any]) -> Callable[[], float | Callable[[], Any]]:
+    """Call, and return how the steps go on: with the answer, or with the error, about which they decide."""
     try:
-        step = next(steps)
-        while True:
-            if not callable(step):
-                await asyncio.sleep(step)
-                step = steps.send(None)
-                continue
-            try:
-                answer = await in_thread(step)
-            except Exception as error:  # noqa: BLE001 - the steps decide
-                step = steps.throw(error)
-            else:
-                step = steps.send(answer)
-    except StopIteration as end:
-        result: Result = end.value
-        return result
+        answer = call()
+    except Exception as error:  # noqa: BLE001
+        return partial(steps.throw, error)
+    return partial(steps.send, answer)
