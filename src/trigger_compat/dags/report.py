@@ -87,19 +87,12 @@ def as_html(folder: Folder) -> str:
     :raises ToolMissing: jinja2 is not installed.
     """
     try:
-        import jinja2
+        from trigger_compat.pages import templates
     except ImportError as error:
         raise ToolMissing("--html needs jinja2; run: pip install 'trigger-compat[cli]'") from error
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("trigger_compat.dags", "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     order = ("duplicates", "collides", "unknown", "safe")
     findings = sorted(folder.findings, key=lambda each: order.index(each.crash))
-    page = environment.get_template("dags.html.j2")
+    page = templates("trigger_compat.dags").get_template("dags.html.j2")
     return page.render(folder=folder, findings=findings, counts=counts(folder))
 
 

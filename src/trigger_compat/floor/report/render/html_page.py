@@ -5,21 +5,18 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from trigger_compat.floor.report.model import FloorReport
 from trigger_compat.floor.report.render import charts, wording
 from trigger_compat.floor.scan.model import Category, Removal
 from trigger_compat.floor.scan.releases import dotted, floor_name
+from trigger_compat.pages import templates
 
 
 def render(report: FloorReport) -> str:
     """Return the page."""
-    loader = jinja2.PackageLoader("trigger_compat.floor.report.render", "templates")
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
+    environment = templates("trigger_compat.floor.report.render")
     environment.globals |= {
         "floor_name": floor_name,
         "place": wording.place,
