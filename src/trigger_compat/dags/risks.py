@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import re
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from trigger_compat.dags.files import PYTHON, YAML, Unreadable, find, read
 from trigger_compat.dags.literals import Unknown
 from trigger_compat.dags.names import OPERATOR
 from trigger_compat.dags.triggers import Trigger
+from trigger_compat.parsing import parse_python
 
 PINS: Final = ("trigger_run_id", "logical_date", "execution_date", "trigger_dag_id")
 _MENTION: Final = re.compile(rf"{OPERATOR}|trigger_compat|trigger_dagrun|dagrun_operator")
@@ -107,9 +106,7 @@ def _triggers(path: Path) -> Sequence[Trigger]:
 
         return yaml_triggers.find(text)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what Python says of somebody's escapes
-            tree = ast.parse(text)
+        tree = parse_python(text)
     except SyntaxError as error:
         raise Unreadable(f"cannot be parsed: line {error.lineno}: {error.msg}") from error
     except (ValueError, MemoryError, RecursionError) as error:

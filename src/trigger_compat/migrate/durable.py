@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 
 from trigger_compat.dags import triggers
 from trigger_compat.dags.files import line_end, line_starts, newline_of
@@ -12,6 +11,7 @@ from trigger_compat.dags.literals import Unknown
 from trigger_compat.migrate.edits import Changes, Edit
 from trigger_compat.migrate.homes import NOT_DURABLE
 from trigger_compat.migrate.python import PythonFile
+from trigger_compat.parsing import parse_python
 
 NO_RETRIES = "waits, but has no retries here: durable=True was not added"
 
@@ -19,9 +19,7 @@ NO_RETRIES = "waits, but has no retries here: durable=True was not added"
 def add(file: PythonFile, done: Changes) -> None:
     """Add the edits of the calls whose operator is this package's, or becomes so by the other edits."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(file.text)
+        tree = parse_python(file.text)
     except (SyntaxError, ValueError) as error:
         done.leave(0, f"durable=True was not added: this Python cannot parse the file: {error}")
         return

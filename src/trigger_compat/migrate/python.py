@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
@@ -14,6 +13,7 @@ from libcst import metadata
 
 from trigger_compat.dags.files import Unreadable, line_starts
 from trigger_compat.dags.names import OPERATOR
+from trigger_compat.parsing import parse_python
 
 ImportNode: TypeAlias = cst.Import | cst.ImportFrom
 _ALONE: Final = re.compile(r"\r(?!\n)")
@@ -188,9 +188,7 @@ def check(text: str) -> None:
     :raises Unreadable: neither can parse it.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what Python says of somebody's escapes
-            ast.parse(text)
+        parse_python(text)
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         _module(text)
 

@@ -7,7 +7,6 @@ import importlib.metadata
 import json
 import re
 import tokenize
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +22,7 @@ from trigger_compat.errors import SourceError
 from trigger_compat.floor.scan.model import Kind
 from trigger_compat.floor.scan.releases import GRID, ReleaseTuple, dotted
 from trigger_compat.floor.scan.syntax import first_line, last_line, lines_of
+from trigger_compat.parsing import parse_python
 
 SKIPPED_FOLDERS: Final = {"__pycache__", "node_modules", "site-packages", "build", "dist", "venv", "env"}
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
@@ -251,9 +251,7 @@ def _modules(
         try:
             with tokenize.open(path) as opened:
                 text = opened.read()
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about odd escapes in the scanned source
-                tree = ast.parse(text)
+            tree = parse_python(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as error:
             broken.append((file, " ".join(str(error).split())[:120] or type(error).__name__))
             continue
