@@ -33,6 +33,7 @@ import nox
 from nox.command import CommandFailed
 
 from benchmarks import sessions as benchmark
+from tests.soak import session as soaking
 from tools import conformance as contract_suite
 from tools import distribution, generated, name_table, parallel, sessions, type_checks
 from tools import refresh as index
@@ -182,6 +183,17 @@ def e2e(session: nox.Session) -> None:
             sessions.test_stack(session, f"e2e({name})", pythons, *tests, kind)
     if any(counts.failed for counts in sessions.COUNTS):
         session.error("tests failed, see above")
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Hurt a real Airflow by chance, and judge its history. Arguments: VERSION [--minutes N] ..., --help.
+
+    ``--check FILE`` judges the history of another run. docs/soak.md has the rest.
+    """
+    options = sessions.options(session, {"version": {"nargs": "?"}, "--executor": {}}, passes_on=True)
+    install_once(session, *group("e2e"))
+    soaking.run(session, sessions.rows(session, filter(None, [options.version])), options)
 
 
 @nox.session(default=False)

@@ -22,7 +22,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -118,6 +118,8 @@ class Stack:
         self._started: list[subprocess.Popen[bytes]] = []
         self._guard: subprocess.Popen[bytes] | None = None
         self._connection: Any = None
+        self.database_port: int | None = None
+        """Where Airflow finds its database, if that is not the port of Postgres itself."""
         self.left: list[str] = []
         """What withstood the teardown; empty, or something is wrong with it."""
 
@@ -327,6 +329,14 @@ class Stack:
         process = self.task_process(dag_id, run_id, task_id, map_index)
         return _supervisor(process), process
 
+    def task_processes(self) -> list[psutil.Process]:
+        """Every process of the local executor, and of the tasks below it."""
+        found = [each for each in processes.stack_processes(self.home) if _runs_tasks(each)]
+        for process in found:  # which grows: the children's children as well
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found += [child for child in process.children() if child not in found]
+        return found
+
     def kill_part(self, part: str) -> list[int]:
         """SIGKILL one of :data:`PARTS`, or Postgres, with all that belongs to it, until :meth:`revive`.
 
@@ -349,10 +359,11 @@ class Stack:
             self.query(sql, ports)
         return killed
 
-    def revive(self, python: Path | None = None) -> list[str]:
+    def revive(self, python: Path | None = None, *, but: Container[str] = ()) -> list[str]:
         """Start every part that has ended, Postgres too, as it was; return which, once they are up.
 
         :param python: interpreter of another environment with the same Airflow for these parts.
+        :param but: parts to leave as they are. While Postgres is one of them and down, nothing is started.
 
         A process manager would do that for a part that Airflow itself gives up, as its scheduler does some
         seconds after the database was away; its probe would also end a part that lives but does nothing any
@@ -360,10 +371,13 @@ class Stack:
         """
         deadline = time.monotonic() + START_SECONDS
         if POSTGRES in (running := self._part_processes()):
-            for part in sorted(self._stuck() & running.keys()):
+            for part in sorted(part for part in self._stuck() & running.keys() if part not in but):
                 with contextlib.suppress(StackError):  # it has just ended by itself
                     self.kill_part(part)
-        absent = [part for part in (POSTGRES, *self._parts) if part not in self._part_processes()]
+        running = self._part_processes()
+        if POSTGRES in but and POSTGRES not in running:
+            return []
+        absent = [part for part in (POSTGRES, *self._parts) if part not in running and part not in but]
         if POSTGRES in absent:
             self._start_postgres(deadline, "airflow")
         for part in absent:
@@ -409,9 +423,9 @@ class Stack:
     def _logs(self) -> Path:
         return self.home / "logs"
 
-    def _dsn(self, database: str) -> str:
+    def _dsn(self, database: str, port: int | None = None) -> str:
         login = f"{postgres.USER}:{self._password}"
-        return f"postgresql://{login}@127.0.0.1:{self.ports['postgres']}/{database}"
+        return f"postgresql://{login}@127.0.0.1:{port or self.ports['postgres']}/{database}"
 
     @property
     def _parts(self) -> tuple[str, ...]:
@@ -541,7 +555,9 @@ class Stack:
             "core.dags_are_paused_at_creation": "False",
             "core.execution_api_server_url": f"{web}/execution/",
             "core.hostname_callable": "socket.gethostname",  # the default asks DNS
-            "database.sql_alchemy_conn": self._dsn("airflow").replace("postgresql:", "postgresql+psycopg2:"),
+            "database.sql_alchemy_conn": self._dsn("airflow", self.database_port).replace(
+                "postgresql:", "postgresql+psycopg2:"
+            ),
             "logging.base_log_folder": str(self._logs),
             "logging.worker_log_server_port": str(self.ports["task_logs"]),
             "logging.trigger_log_server_port": str(self.ports["trigger_logs"]),
@@ -654,7 +670,7 @@ class Stack:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=30) as response:
-                return json.load(response)
+                return None if response.status == 204 else json.load(response)
         except urllib.error.HTTPError as error:
             detail = error.read().decode(errors="replace")[:500]
             raise StackError("REST API", f"{method} {path} answered {error.code}: {detail}") from error
@@ -692,6 +708,11 @@ def _part_of(process: psutil.Process) -> str | None:
     """Which part a process is, by its title."""
     title = _title(process).replace("_", "-")
     return next((part for part in PARTS if f"airflow {part}" in title), None)
+
+
+def _runs_tasks(process: psutil.Process) -> bool:
+    title = _title(process)
+    return "LocalExecutor" in title or "airflow task" in title
 
 
 def _supervisor(process: psutil.Process) -> psutil.Process:
