@@ -25,7 +25,7 @@ import urllib.request
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import psutil
 import psycopg2
@@ -86,6 +86,8 @@ class Stack:
     :param keep: leave the folder (logs, database) behind for a look; processes end all the same.
     :param report: progress.
     """
+
+    PORTS: ClassVar[Sequence[str]] = ("postgres", "web", "task_logs", "trigger_logs", "health")
 
     def __init__(
         self,
@@ -153,7 +155,7 @@ class Stack:
         shutil.copytree(
             self.dags, self.home / "dags", ignore=shutil.ignore_patterns("__pycache__", self.home.name)
         )
-        self.ports = processes.free_ports(("postgres", "web", "task_logs", "trigger_logs", "health"))
+        self.ports = processes.free_ports(self.PORTS)
 
         self._report("looking at the Airflow environment")
         self.environment = Environment.of(self.python, self._environ(), self.needs)
@@ -304,9 +306,8 @@ class Stack:
         process = next((p for p in processes.stack_processes(self.home) if p.pid == task.pid), None)
         if process is None:
             raise StackError("task process", f"pid {task.pid} of {name} is no process of this stack")
-        title = _title(_supervisor(process))
-        if "LocalExecutor" not in title and "airflow task supervisor" not in title:
-            raise StackError("task process", f"pid {task.pid} of {name} runs below {title!r}")
+        if not self._supervises(above := _supervisor(process)):
+            raise StackError("task process", f"pid {task.pid} of {name} runs below {_title(above)!r}")
         return process
 
     def is_running(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> bool:
@@ -443,11 +444,19 @@ class Stack:
             with contextlib.suppress(psutil.NoSuchProcess):
                 if process.pid in of_postgres and process.ppid() not in of_postgres:
                     found[POSTGRES] = process
-                elif part := _part_of(process):
+                elif part := self._part_of(process):
                     above = process.parent()
-                    if above is None or _part_of(above) != part:
+                    if above is None or self._part_of(above) != part:
                         found[part] = process
         return found
+
+    def _part_of(self, process: psutil.Process) -> str | None:
+        return _part_of(process)
+
+    def _supervises(self, process: psutil.Process) -> bool:
+        """Whether a process above a task's is its supervisor."""
+        title = _title(process)
+        return "LocalExecutor" in title or "airflow task supervisor" in title
 
     def _database_ports(self, of: Sequence[psutil.Process]) -> list[int]:
         """The near ends of the connections to the database that these processes have."""
@@ -507,12 +516,16 @@ class Stack:
             self._wait(deadline, part, f"starting the {part}", log)
 
     def _migrate(self, deadline: float) -> None:
-        log = self._new_log("migration")
-        process = self._popen(log, "db", "migrate")
+        self._finish(deadline, "migration", "db", "migrate")
+
+    def _finish(self, deadline: float, name: str, *command: str) -> None:
+        """Run an `airflow` command to its end."""
+        log = self._new_log(name)
+        process = self._popen(log, *command)
         while process.poll() is None:
-            self._wait(deadline, "migration", "migrating the database", log)
+            self._wait(deadline, name, f"airflow {' '.join(command[:2])}", log)
         if process.returncode:
-            raise StackError("migration", f"ended with code {process.returncode}", _tail(log))
+            raise StackError(name, f"ended with code {process.returncode}", _tail(log))
 
     def _stuck(self) -> set[str]:
         """The parts whose newest job has ended, or has not been heard of for a while."""

