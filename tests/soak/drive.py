@@ -99,6 +99,7 @@ class SoakRun:
         self._parents: list[dict[str, Any]] = []
         self._seen: dict[tuple[Any, ...], Any] = {}
         self._announced: set[tuple[str, str]] = set()
+        self._over = threading.Event()
         self._ended_at: dict[tuple[str, str], float] = {}
 
     # --- what the faults ask for ---
@@ -152,9 +153,8 @@ class SoakRun:
         """Keep parents going and hurt them until the time is over, then let everything end."""
         began = time.monotonic()
         ends = began + self.plan.minutes * 60
-        over = threading.Event()
-        with ThreadPoolExecutor(16) as pool:
-            keeper = pool.submit(self._keep_up, over)
+        with ThreadPoolExecutor(16) as pool, self._until_over():
+            keeper = pool.submit(self._keep_up)
             hurting = pool.submit(self._hurt, began, pool)
             next_load = began
             while time.monotonic() < ends or not hurting.done():
@@ -171,10 +171,18 @@ class SoakRun:
                 self._observe_safely()
                 report(self._progress(f"settling, {open_} to end"))
                 time.sleep(POLL_SECONDS)
-            over.set()
+            self._over.set()
             keeper.result()
         self._observe_safely()
         self._finish()
+
+    @contextlib.contextmanager
+    def _until_over(self) -> Iterator[None]:
+        """Let the other threads end with this one, also after an error."""
+        try:
+            yield
+        finally:
+            self._over.set()
 
     def _hurt(self, began: float, pool: ThreadPoolExecutor) -> None:
         """Begin each fault at its time, and wait for all of them."""
@@ -183,7 +191,8 @@ class SoakRun:
         possible = faults.possible(self.plan.executor, task_sdk=task_sdk, can_mount=can_mount)
         going = []
         for planned in schedule(self.plan.seed, self.plan.minutes * 60, possible):
-            time.sleep(max(0.0, began + planned.at - time.monotonic()))
+            if self._over.wait(max(0.0, began + planned.at - time.monotonic())):
+                break
             going.append(pool.submit(self._one_fault, planned))
         for each in going:
             each.result()
@@ -206,9 +215,9 @@ class SoakRun:
             self.recorder.write("fault", number=planned.number, fault=planned.fault, target={})
             self.recorder.write("fault-over", number=planned.number, why=why or "it ended before it began")
 
-    def _keep_up(self, over: threading.Event) -> None:
+    def _keep_up(self) -> None:
         """Bring back what has ended, as a process manager does."""
-        while not over.wait(2):
+        while not self._over.wait(2):
             with contextlib.suppress(StackError, psutil.Error, OSError, TimeoutError):
                 for part in self.stack.revive(but=self.down):
                     self.recorder.write("part", part=part, up=True)
@@ -288,6 +297,8 @@ class SoakRun:
         ]
 
     def _observe_safely(self) -> None:
+        if not self.stack.home.exists():
+            raise StackError("stack", f"{self.stack.home} was deleted by somebody else")
         with contextlib.suppress(StackError):  # while the database is away
             self._observe()
 
@@ -313,9 +324,9 @@ class SoakRun:
                 names = ("dag", "run", "index", "state", "try", "epoch")
                 self.recorder.write("try", **{name: row[name] for name in names})
         for row in self._child_runs():
-            key = ("child", row["dag_id"], row["run_id"])
-            if self._seen.get(key) != row["state"]:
-                self._seen[key] = row["state"]
+            child = ("child", row["dag_id"], row["run_id"])
+            if self._seen.get(child) != row["state"]:
+                self._seen[child] = row["state"]
                 self.recorder.write(
                     "child", dag=row["dag_id"], run=row["run_id"], state=row["state"], of=_of(row["conf"])
                 )

@@ -80,8 +80,8 @@ def _parsed(file: Path, lines: Iterable[str]) -> Iterator[Event]:
             event = json.loads(line)
         except ValueError as error:
             wrong(f"is not JSON: {error}")
-        if error := jsonschema.exceptions.best_match(validator.iter_errors(event)):
-            wrong(f"{'.'.join(map(str, error.absolute_path)) or 'event'}: {error.message}")
+        if found := jsonschema.exceptions.best_match(validator.iter_errors(event)):
+            wrong(f"{'.'.join(map(str, found.absolute_path)) or 'event'}: {found.message}")
         if event["at"] < before:
             wrong("is earlier than the line before it")
         if (event["event"] == "start") != (number == 1):
@@ -99,8 +99,8 @@ def _check_counts(file: Path, events: list[Event]) -> None:
     if counts["end"] != 1:
         raise HistoryError(f"{file}: {counts['end']} events `end`")
     for event in ("child-end", "parent-end", "parent", "fault"):
-        keys = ("number",) if event == "fault" else ("dag", "run")
-        keys += ("index",) if event == "parent-end" else ()
+        keys = ["number"] if event == "fault" else ["dag", "run"]
+        keys += ["index"] if event == "parent-end" else []
         names = Counter(tuple(each[key] for key in keys) for each in events if each["event"] == event)
         if twice := [name for name, number in names.items() if number > 1]:
             raise HistoryError(f"{file}: several events `{event}` about {twice[0]}")

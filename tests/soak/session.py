@@ -6,15 +6,14 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from tests.e2e.runs import CELERY
 from tools.environments import ROOT, airflow_python
-from tools.sessions import run_stack
 
 if TYPE_CHECKING:
     import nox
 
     from trigger_compat.matrix import Release
 
-CELERY: Final = ("apache-airflow-providers-celery",)
 ALONE: Final = ("--check", "--help", "-h")
 """Arguments that need no Airflow."""
 
@@ -30,4 +29,5 @@ def run(session: nox.Session, rows: Sequence[Release], options: argparse.Namespa
         extra = CELERY if options.executor == "celery" else ()
         command += ["--python", str(airflow_python(session, rows[0], extra))]
     session.env["PYTHONPATH"] = str(ROOT / "src")
-    run_stack(session, "python", *command)
+    # After Ctrl-C nox would kill it within half a second; a stack needs longer to end.
+    session.run("python", *command, interrupt_timeout=30, terminate_timeout=30)

@@ -23,7 +23,12 @@ class Story:
         self.at = BEGAN
         self.numbers = itertools.count(1)
         chosen = kinds.as_data(kinds.kinds_for((3, 4), durable=True))
-        start = {"airflow": "3.3.2", "path": "accessor", "operator": "durable", "executor": "local"}
+        start: dict[str, Any] = {
+            "airflow": "3.3.2",
+            "path": "accessor",
+            "operator": "durable",
+            "executor": "local",
+        }
         start |= {"format": 1, "package": "1", "seed": 1, "minutes": 1, "parents": 2, "kinds": chosen}
         self.events: Events = []
         self.ends: Events = []
@@ -73,6 +78,7 @@ class Story:
         return [*events, {"at": self.at + 2, "event": "end", "loads": [1.0], **counts}]
 
 
+SECOND_TRY: dict[str, Any] = {"try": 2}
 COUNTED = {"parents": "parent", "children": "child-end", "faults": "fault"}
 
 
@@ -98,7 +104,7 @@ def test_a_parent_with_its_child_is_right() -> None:
 
 def test_a_second_child_of_a_retry() -> None:
     story, where, _ = right()
-    second = story.child(where, **{"try": 2})
+    second = story.child(where, **SECOND_TRY)
     story.end(where, second)
     assert broken(story.done()) == ["duplicate"]
 
@@ -106,7 +112,7 @@ def test_a_second_child_of_a_retry() -> None:
 def test_a_new_child_after_a_failed_one() -> None:
     story, where, _ = right()
     story.ends[-1]["state"] = "failed"
-    second = story.child(where, **{"try": 2})
+    second = story.child(where, **SECOND_TRY)
     story.end(where, second)
     assert broken(story.done()) == []
 
@@ -114,7 +120,7 @@ def test_a_new_child_after_a_failed_one() -> None:
 def test_a_new_child_before_the_other_had_failed() -> None:
     story, where, first = right()
     story.ends[-1] |= {"state": "failed", "ended": first["ended"] + 3}
-    second = story.child(where, **{"try": 2})
+    second = story.child(where, **SECOND_TRY)
     story.end(where, second)
     assert broken(story.done()) == ["duplicate"]
 
@@ -350,7 +356,7 @@ def test_the_report_has_the_figures_and_the_violations() -> None:
     story.add("fault", number=0, fault="kill-task", target={**where, "index": -1, "try": 1})
     story.add("fault", number=1, fault="full-disk", target={})
     story.add("fault-over", number=1, why="mounting a file system needs root")
-    second = story.child(where, **{"try": 2})
+    second = story.child(where, **SECOND_TRY)
     story.end(where, second)
     events = story.done()
     figures = report.figures(events, checker.judge(events))
