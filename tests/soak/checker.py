@@ -21,6 +21,9 @@ END_STATES: Final = ("success", "failed", "skipped", "upstream_failed", "removed
 RETRIES_KILLED_PROCESS: Final = Version("3.1.2")
 """From this release on, Airflow retries a task whose process was killed."""
 
+KINDS: Final = ("duplicate", "lost", "orphan", "wrong-name", "wrong-end", "not-ended", "contradiction")
+"""Of violations. The last one is about the history: what was seen does not fit what was there at the end."""
+
 Instance = tuple[str, str, int]
 """A parent: dag id, run id, and map index or iteration, -1 without."""
 
@@ -29,7 +32,7 @@ Instance = tuple[str, str, int]
 class Violation:
     """Something that may not be.
 
-    :param kind: ``duplicate``, ``lost``, ``orphan``, ``wrong-name``, ``wrong-end`` or ``not-ended``.
+    :param kind: one of :data:`KINDS`.
     """
 
     kind: str
@@ -80,6 +83,7 @@ def judge(events: Sequence[Event]) -> Verdict:
     """Judge a history that :func:`tests.soak.history.read` has accepted."""
     facts = _sorted(events)
     verdict = Verdict(children=sum(event["event"] == "child-end" for event in events))
+    verdict.violations += _contradictions(events, facts)
     for child in facts.nobodys:
         where = (child["dag"], child["run"], -1)
         verdict.violations.append(Violation("orphan", where, "no parent of this history triggered it"))
@@ -128,6 +132,32 @@ def _sorted(events: Sequence[Event]) -> _Facts:
     return facts
 
 
+def _contradictions(events: Sequence[Event], facts: _Facts) -> Iterator[Violation]:
+    """Yield what was seen and is not there at the end, or is otherwise."""
+    seen: dict[str, dict[Instance, Event]] = {}
+    for event in events:
+        if event["event"] in ("try", "child"):
+            instance = (event["dag"], event["run"], event.get("index", -1))
+            seen.setdefault(event["event"], {})[instance] = event
+    for what, end in (("try", "parent-end"), ("child", "child-end")):
+        last = seen.get(what, {})
+        ends = {(e["dag"], e["run"], e.get("index", -1)): e for e in events if e["event"] == end}
+        for instance in last.keys() ^ ends.keys():
+            missing = "was never seen before" if instance in ends else "was seen, and is not there at the end"
+            yield Violation("contradiction", instance, missing)
+        for instance in last.keys() & ends.keys():
+            before, after = last[instance], ends[instance]
+            if before["state"] in END_STATES and before["state"] != after["state"]:
+                yield Violation(
+                    "contradiction", instance, f"was {before['state']}, and {after['state']} at the end"
+                )
+            elif what == "try" and before["state"] in END_STATES and before["try"] != after["try"]:
+                text = f"ended on try {before['try']}, and on try {after['try']} at the end"
+                yield Violation("contradiction", instance, text)
+    for dag, run in facts.ends.keys() - facts.kind_of.keys():
+        yield Violation("contradiction", (dag, run, -1), "nobody triggered this parent")
+
+
 def _begin_again(facts: _Facts, run: tuple[str, str], event: Event) -> None:
     facts.openings[run].append(event)
     for instance in [instance for instance in facts.successes if instance[:2] == run]:
@@ -150,7 +180,7 @@ def _judge_one(facts: _Facts, verdict: Verdict, kind: Mapping[str, Any], end: Ev
         by_key[child["of"]["key"]].append(child)
     verdict.epochs += sum(len({_epoch(child) for child in children}) for children in by_key.values())
     last = [children[-1] for _, children in sorted(by_key.items())]
-    found = [*_wrong_children(by_key, facts.openings.get(instance[:2], []), end, pinned=kind["pinned"])]
+    found = [*_wrong_children(facts, kind, end, by_key)]
     if end["state"] == "success":
         found += [("lost", text) for text in _losses(facts, kind, end, last)]
         found += [("wrong-name", text) for text in _misnamings(end, last)]
@@ -163,17 +193,32 @@ def _judge_one(facts: _Facts, verdict: Verdict, kind: Mapping[str, Any], end: Ev
 
 
 def _wrong_children(
-    by_key: Mapping[str, Sequence[Event]], openings: Sequence[Event], end: Event, *, pinned: bool
+    facts: _Facts, kind: Mapping[str, Any], end: Event, by_key: Mapping[str, Sequence[Event]]
 ) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with the children of a parent, whatever its end."""
+    openings = facts.openings.get((end["dag"], end["run"]), [])
     for children in by_key.values():
-        yield from (("duplicate", text) for text in _duplicates(children, openings, pinned=pinned))
+        yield from (("duplicate", text) for text in _duplicates(children, openings, pinned=kind["pinned"]))
+        firsts = (
+            {_epoch(child): child for child in reversed(children)}.values() if kind["fails_first"] else ()
+        )
+        for child in children:
+            if child["state"] == "failed" and child not in firsts and _is_retried_when_killed(facts):
+                yield "wrong-end", f"its child {child['run']} failed, and was not to"
     every = [child for children in by_key.values() for child in children]
+    recreated = any(opening["event"] == "recreate" for opening in openings)
     for child in every:
         if child["state"] not in END_STATES:
             yield "not-ended", f"its child {child['run']} is {child['state']} at the end"
+        if child["of"]["try"] > end["try"] and not recreated:
+            yield "orphan", f"try {child['of']['try']}, which it never had, triggered {child['run']}"
     if stray := set(end["named"]) - {child["run"] for child in every}:
         yield "wrong-name", f"its XCom names {', '.join(sorted(stray))}, which it did not trigger"
+
+
+def _is_retried_when_killed(facts: _Facts) -> bool:
+    airflow = Version(facts.start["airflow"])
+    return airflow.major == 2 or airflow >= RETRIES_KILLED_PROCESS
 
 
 def _epoch(child: Event) -> tuple[str, int]:

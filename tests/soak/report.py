@@ -6,14 +6,11 @@ import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
-from tests.soak.checker import END_STATES, Instance, Verdict
+from tests.soak.checker import END_STATES, KINDS, Instance, Verdict
 from tests.soak.history import Event
 from trigger_compat import markdown
 from trigger_compat.pages import templates
-
-VIOLATIONS: Final = ("duplicate", "lost", "orphan", "wrong-name", "wrong-end", "not-ended")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +91,11 @@ def as_markdown(figures: Figures) -> str:
         start["operator"]
     ]
     lines = [
-        f"# Soak: Airflow {start['airflow']}, {start['executor']} executor, {what}, path {start['path']}",
+        f"# Soak: Airflow {start['airflow']}, {start['executor']} executor, {what}",
         "",
         (
             f"Seed {start['seed']}, {start['minutes']:g} minutes of faults, {figures.minutes:.1f} in all,"
-            f" {start['parents']} parent runs at a time, trigger-compat {start['package']}."
+            f" {start['parents']} parent runs at a time, path {start['path']}."
             f" Load of the machine: {_spread(figures.loads, 1)}."
         ),
         "",
@@ -138,7 +135,7 @@ def totals(figures: Figures) -> list[tuple[str, int]]:
         ("faults", sum(figures.numbers.values())),
         *((f"parents {state}", number) for state, number in sorted(verdict.ends.items())),
         ("ended otherwise, declared", sum(verdict.explained.values())),
-        *((f"violation: {kind}", verdict.count(kind)) for kind in VIOLATIONS),
+        *((f"violation: {kind}", verdict.count(kind)) for kind in KINDS),
     ]
 
 

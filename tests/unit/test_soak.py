@@ -57,16 +57,19 @@ class Story:
         child |= {"created": self.at, "started": self.at + 0.5, "ended": self.at + seconds}
         self.ends.append({"event": "child-end", **child})
         self.at += seconds
+        self.add("child", dag="child", run=child["run"], state="running", of=owner)
         return child
 
     def end(
         self, where: dict[str, str], *children: dict[str, Any], state: str = "success", **facts: Any
     ) -> None:
         """Let a parent end, with these children as its last ones."""
-        self.state(where, state, facts.get("index", -1))
-        end = {"index": -1, "state": state, "try": 1, "epoch": 30, "link": None}
-        end |= {"named": [child["run"] for child in children]}
-        self.ends.append({"event": "parent-end", **where, **(end | facts)})
+        end = {"index": -1, "state": state, "epoch": 30, "link": None}
+        end["try"] = max((child["of"]["try"] for child in children), default=1)
+        end |= facts
+        self.state(where, end["state"], end["index"], **{"try": end["try"]})
+        end.setdefault("named", [child["run"] for child in children])
+        self.ends.append({"event": "parent-end", **where, **end})
 
     def clear(self, where: dict[str, str], found: str, task: str = "trigger") -> None:
         sent = self.at + 0.5
@@ -87,11 +90,11 @@ def broken(events: Events) -> list[str]:
     return [violation.kind for violation in checker.judge(events).violations]
 
 
-def right() -> tuple[Story, dict[str, str], dict[str, Any]]:
+def right(kind: str = "waiting", state: str = "success") -> tuple[Story, dict[str, str], dict[str, Any]]:
     story = Story()
-    where = story.parent("waiting")
+    where = story.parent(kind)
     story.state(where, "running")
-    child = story.child(where)
+    child = story.child(where, state=state)
     return story, where, child
 
 
@@ -110,16 +113,15 @@ def test_a_second_child_of_a_retry() -> None:
 
 
 def test_a_new_child_after_a_failed_one() -> None:
-    story, where, _ = right()
-    story.ends[-1]["state"] = "failed"
+    story, where, _ = right("failing", "failed")
     second = story.child(where, **SECOND_TRY)
     story.end(where, second)
     assert broken(story.done()) == []
 
 
 def test_a_new_child_before_the_other_had_failed() -> None:
-    story, where, first = right()
-    story.ends[-1] |= {"state": "failed", "ended": first["ended"] + 3}
+    story, where, first = right("failing", "failed")
+    story.ends[-1]["ended"] = first["ended"] + 3
     second = story.child(where, **SECOND_TRY)
     story.end(where, second)
     assert broken(story.done()) == ["duplicate"]
@@ -171,8 +173,7 @@ def test_success_without_a_child() -> None:
 
 
 def test_success_with_a_failed_child() -> None:
-    story, where, child = right()
-    story.ends[-1]["state"] = "failed"
+    story, where, child = right("failing", "failed")
     story.end(where, child)
     assert broken(story.done()) == ["lost"]
 
@@ -248,7 +249,7 @@ def test_a_function_needs_each_of_its_children() -> None:
     story.end(where, *made)
     assert broken(story.done()) == []
     story.ends = [end for end in story.ends if end.get("run") != made[0]["run"]]
-    assert sorted(broken(story.done())) == ["lost", "wrong-name", "wrong-name"]
+    assert sorted(broken(story.done())) == ["contradiction", "lost", "wrong-name", "wrong-name"]
 
 
 @pytest.mark.parametrize(
@@ -264,7 +265,7 @@ def test_a_function_needs_each_of_its_children() -> None:
 )
 def test_ends_that_are_declared(facts: Any, end: Any, killed: bool, reason: str) -> None:
     story = Story(**facts)
-    where = story.parent("waiting")
+    where = story.parent("failing")
     child = story.child(where, state="failed" if "path" in facts else "success")
     if killed:
         target = {**where, "index": -1, "try": 1}
@@ -273,6 +274,36 @@ def test_ends_that_are_declared(facts: Any, end: Any, killed: bool, reason: str)
     verdict = checker.judge(story.done())
     assert bool(verdict.violations) == (not reason)
     assert [found.startswith(reason) for found in verdict.explained] == [True] * bool(reason)
+
+
+def test_a_child_that_was_not_to_fail() -> None:
+    story = Story()
+    where = story.parent("forget")
+    story.end(where, story.child(where, state="failed"))
+    assert broken(story.done()) == ["wrong-end"]
+
+
+def test_a_try_that_the_parent_never_had() -> None:
+    story = Story()
+    where = story.parent("forget")
+    story.end(where, story.child(where, **SECOND_TRY), **{"try": 1})
+    assert broken(story.done()) == ["orphan"]
+
+
+def test_an_end_that_was_seen_otherwise() -> None:
+    story, where, child = right()
+    story.end(where, child)
+    story.ends[-1]["state"] = "failed"
+    assert "contradiction" in broken(story.done())
+    story.ends[-1] |= {"state": "success", "try": 2}
+    assert broken(story.done()) == ["contradiction"]
+
+
+def test_a_parent_that_nobody_triggered() -> None:
+    story, where, child = right()
+    story.end(where, child)
+    story.events = [event for event in story.events if event["event"] != "parent"]
+    assert sorted(broken(story.done())) == ["contradiction", "orphan"]
 
 
 # --- the file ---
@@ -363,7 +394,7 @@ def test_the_report_has_the_figures_and_the_violations() -> None:
     text = report.as_markdown(figures)
     assert "| violation: duplicate | 1 |" in text
     assert "- duplicate: parent-waiting 0001: child 2 (try 2) beside child 1 (try 1, success)" in text
-    assert "| kill-task | 1 | 1 | 8 |" in text
+    assert "| kill-task | 1 | 1 | 9 |" in text
     assert "- 1 x full-disk: mounting a file system needs root" in text
     page = report.as_html(events, figures)
     assert "1 violations." in page
