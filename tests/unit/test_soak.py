@@ -64,7 +64,7 @@ class Story:
         self, where: dict[str, str], *children: dict[str, Any], state: str = "success", **facts: Any
     ) -> None:
         """Let a parent end, with these children as its last ones."""
-        end = {"index": -1, "state": state, "epoch": 30, "link": None}
+        end: dict[str, Any] = {"index": -1, "state": state, "epoch": 30, "link": None}
         end["try"] = max((child["of"]["try"] for child in children), default=1)
         end |= facts
         self.state(where, end["state"], end["index"], **{"try": end["try"]})
@@ -81,6 +81,7 @@ class Story:
         return [*events, {"at": self.at + 2, "event": "end", "loads": [1.0], **counts}]
 
 
+FIRST_TRY: dict[str, Any] = {"try": 1}
 SECOND_TRY: dict[str, Any] = {"try": 2}
 COUNTED = {"parents": "parent", "children": "child-end", "faults": "fault"}
 
@@ -286,7 +287,7 @@ def test_a_child_that_was_not_to_fail() -> None:
 def test_a_try_that_the_parent_never_had() -> None:
     story = Story()
     where = story.parent("forget")
-    story.end(where, story.child(where, **SECOND_TRY), **{"try": 1})
+    story.end(where, story.child(where, **SECOND_TRY), **FIRST_TRY)
     assert broken(story.done()) == ["orphan"]
 
 
