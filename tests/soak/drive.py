@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import random
+import shutil
 import threading
 import time
 import urllib.error
@@ -445,6 +446,14 @@ def stack_for(
         proxy.close()
 
 
+def _keep_logs(stack: Stack, folder: Path) -> None:
+    """Copy what the parts of Airflow have printed: it says more than a history about why a part ended."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for log in stack.home.glob("*.log"):
+        shutil.copy(log, folder)
+
+
 def soak(plan: Plan, file: Path, report: Callable[[str], None], *, keep: bool = False) -> SoakRun:
     """Run a soak, and write its history.
 
@@ -470,7 +479,10 @@ def soak(plan: Plan, file: Path, report: Callable[[str], None], *, keep: bool = 
                 parents=plan.parents,
                 kinds=kinds.as_data(run.kinds),
             )
-            run.run(report)
+            try:
+                run.run(report)
+            finally:
+                _keep_logs(stack, file.with_name("parts"))
         return run
     finally:
         recorder.close()
