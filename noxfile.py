@@ -33,6 +33,7 @@ import nox
 from nox.command import CommandFailed
 
 from benchmarks import sessions as benchmark
+from tests.quick import session as quick_session
 from tests.soak import session as soaking
 from tools import conformance as contract_suite
 from tools import distribution, generated, name_table, parallel, sessions, type_checks
@@ -107,6 +108,14 @@ def docs(session: nox.Session) -> None:
 def tests(session: nox.Session, airflow: str) -> None:
     """Run all tests on one Airflow, after proving that it is that release and takes the path of its row."""
     sessions.test_row(session, session.name, MATRIX.release(airflow), *session.posargs)
+
+
+@nox.session(default=False)
+def quick(session: nox.Session) -> None:
+    """Run in about a minute what an edit needs, on the oldest and the newest row. Arguments: [BASE]."""
+    options = sessions.options(session, {"base": {"nargs": "?", "default": "HEAD"}})
+    install_once(session, *TEST_REQUIREMENTS, *BUILD, *EXTRAS["cli"], *group("runner"), project=True)
+    quick_session.run(session, options.base, (MATRIX.releases[0], MATRIX.final_defaults[-1]))
 
 
 @nox.session(default=False, venv_backend="none")

@@ -120,6 +120,7 @@ class Stack:
         self._started: list[subprocess.Popen[bytes]] = []
         self._guard: subprocess.Popen[bytes] | None = None
         self._connection: Any = None
+        self.stuck_seconds = STUCK_SECONDS
         self.database_port: int | None = None
         """Where Airflow finds its database, if that is not the port of Postgres itself."""
         self.left: list[str] = []
@@ -532,7 +533,7 @@ class Stack:
         rows = self.query(
             "select distinct on (job_type) job_type, state = 'running' and latest_heartbeat > now()"
             " - make_interval(secs => %s) as lives from job order by job_type, id desc",
-            STUCK_SECONDS,
+            self.stuck_seconds,
         )
         dead = {row["job_type"] for row in rows if not row["lives"]}
         return {part for part, job in JOBS.items() if job in dead}

@@ -39,6 +39,8 @@ SETTLE_SECONDS: Final = 600
 RESTARTING_SECONDS: Final = 60
 """After so long a task that 3.0 has left `restarting` is taken for ended."""
 POLL_SECONDS: Final = 1.0
+STUCK_SECONDS: Final = 60
+"""After so long without a heartbeat a part is killed. On two busy cores a triggerer needs 40 to begin."""
 CHILD_SECONDS: Final = (0, 12)
 
 CONFIG: Final = {
@@ -437,6 +439,7 @@ def stack_for(
         kind = CeleryStack
     options: dict[str, Any] = {"needs": ["trigger_compat"], "config": config, "environ": environ}
     stack = kind(plan.python, DAGS, dag_ids=dag_ids, keep=keep, report=report, **options)
+    stack.stuck_seconds = STUCK_SECONDS
     if not environment.task_sdk:
         stack.database_port = proxy.port
     try:

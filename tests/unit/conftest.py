@@ -10,6 +10,8 @@ from hypothesis import settings
 settings.register_profile("any-machine", deadline=None)
 settings.load_profile("any-machine")
 
-# The command line and its reports do not depend on the Airflow beside them: the unit session tests them.
+# The command line, its reports and the tools do not depend on the Airflow beside them: the unit session tests
+# them.
 if find_spec("airflow"):
     collect_ignore_glob = ["test_cli.py", "test_doctor_dags.py", "test_floor_*.py", "test_migrate.py"]
+    collect_ignore_glob += ["test_quick.py", "test_soak.py"]
