@@ -4,30 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import date, datetime, timezone
+from datetime import date
 from pathlib import Path
 from typing import Final
 
 from trigger_compat.errors import UnknownFloor
-from trigger_compat.matrix import load as load_matrix
-from trigger_compat.output import write
 
 CHECK_FAILED: Final = 1
-
-
-class _Once(argparse.Action):
-    """An option that keeps no value in silence when it is given twice."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        if before := getattr(namespace, self.dest):
-            parser.error(f"{option_string} {values}: {before} is given already; report on one at a time")
-        setattr(namespace, self.dest, values)
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -35,10 +18,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add(
         "--source",
-        action=_Once,
-        required=True,
+        action="append",
+        default=[],
         metavar="NAME|FOLDER",
-        help="an installed distribution, or a folder with Python files",
+        help="an installed distribution, or a folder: of one, or of many; repeatable",
     )
     add(
         "--floor",
@@ -47,7 +30,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         metavar="X.Y",
         help="a floor to report, repeatable; default: the declared one and all later",
     )
-    add("--format", choices=("table", "markdown", "json", "html"), default="table")
+    add("--format", choices=("table", "markdown", "json", "html", "github", "sarif"), help="default: table")
     add("--output", type=Path, metavar="FILE", help="default: standard output")
     add(
         "--today",
@@ -62,7 +45,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help="the policy that --check applies, or your own: drop-after:18",
     )
     add("--drift", type=Path, metavar="FILE", help="a drift table (JSON) for the heat map of the HTML page")
-    add("--check", action="store_true", help="exit with 1 if dead code is left or the policy is broken")
+    add("--check", action="store_true", help="print problems, and exit with 1 if there are any")
+    add("--baseline", type=Path, metavar="FILE", help="with --check: findings that are not counted")
+    add("--write-baseline", type=Path, metavar="FILE", help="write the findings of now to a baseline")
     add(
         "--allow-older",
         action="store_true",
@@ -73,33 +58,19 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Report, check, and return the exit code.
 
-    :raises TriggerCompatError: an argument is wrong.
+    :raises TriggerCompatError: an argument or a setting is wrong.
     """
     # Imported here: the other commands need neither the scanner nor its tables.
-    from trigger_compat.floor.report import build, check, heatmap, policy_dates, render
-    from trigger_compat.floor.scan import names, releases, scanner, source
+    from trigger_compat.floor import targets
+    from trigger_compat.floor.run import Run
 
-    matrix = load_matrix(options.matrix)
-    chosen = policy_dates.choose(options.policy, matrix) if options.policy else None
-    own = [chosen] if chosen and chosen not in matrix.policies else []
-    floors = [releases.parse_floor(text) for text in options.floor]
-    heat_map = heatmap.from_file(options.drift) if options.drift else None
-    today = options.today or datetime.now(timezone.utc).date()
-    published = {airflow for airflow, day in policy_dates.release_days(load_matrix()).items() if day <= today}
-    report = build.build(
-        scanner.scan(source.read(options.source), names.load().of(published)),
-        matrix,
-        today,
-        floors=floors,
-        policies=own,
-        heat_map=heat_map,
-    )
-    write(render.FORMATS[options.format](report), options.output)
-    if not options.check:
-        return 0
-    problems = check.problems(report, chosen, allow_older=options.allow_older)
-    for problem in problems:
-        sys.stderr.write(f"{problem}\n")
+    run = Run(options, targets.read(options.source))
+    if options.write_baseline:
+        run.write_baseline(options.write_baseline)
+    if options.format or options.output or not (options.check or options.write_baseline):
+        run.show(options.format or "table", options.output)
+    problems = run.problems() if options.check else []
+    sys.stderr.write("".join(f"{problem}\n" for problem in problems))
     return CHECK_FAILED if problems else 0
 
 
