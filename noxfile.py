@@ -56,9 +56,9 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check")
     session.run("codespell")
     schema = ("check-jsonschema", "--quiet", "--builtin-schema")
-    session.run(*schema, "vendor.github-workflows", *map(str, (ROOT / ".github/workflows").glob("*.yml")))
+    session.run(*schema, "vendor.github-workflows", *map(str, ROOT.glob(".github/workflows/*.yml")))
     session.run(*schema, "vendor.github-actions", "action.yml")
-    session.run("check-jsonschema", "--quiet", "--check-metaschema", "src/trigger_compat/matrix/schema.json")
+    session.run(schema[0], "--quiet", "--check-metaschema", "src/trigger_compat/matrix/schema.json")
     session.run("zizmor", "--offline", "--quiet", "--no-progress", ".github", "action.yml")
     session.env["PYTHONPATH"] = str(ROOT / "src")
     session.run("python", "-m", "trigger_compat.matrix", "--check")
@@ -194,8 +194,8 @@ def ui(session: nox.Session) -> None:
     arguments = {"versions": VERSIONS, "--screenshots": FLAG, "--chromium": {"default": ""}}
     options = sessions.options(session, arguments)
     install_once(session, *group("ui"), *TEST_REQUIREMENTS)
-    pytest = ["tests/ui", "--chromium", options.chromium]
-    pytest += ["--screenshots", str(ROOT / "docs" / "images" / "ui")] if options.screenshots else []
+    pictures = ["--screenshots", str(ROOT / "docs" / "images" / "ui")] if options.screenshots else []
+    pytest = ["tests/ui", "--chromium", options.chromium, *pictures]
     for row in sessions.rows(session, options.versions) or MATRIX.final_defaults:
         sessions.test_stack(session, f"ui({row.airflow})", {"TRIGGER_COMPAT_E2E_PYTHON": row}, *pytest)
 

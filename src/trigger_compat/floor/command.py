@@ -21,7 +21,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME|FOLDER",
-        help="an installed distribution, or a folder: of one, or of many; repeatable",
+        help="an installed distribution, or a folder: of one, or of many; repeatable; default: .",
     )
     add(
         "--floor",

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from trigger_compat.errors import UsageError
 from trigger_compat.floor import settings
 from trigger_compat.floor.scan import source
 from trigger_compat.floor.scan.source import SKIPPED_FOLDERS, Source
@@ -27,19 +26,13 @@ class Target:
 
 
 def read(sources: Sequence[str]) -> list[Target]:
-    """Read what the command line names; by default the ``sources`` of the settings here.
+    """Read what the command line names; by default the ``sources`` of the settings here, or the folder.
 
-    :raises UsageError: nothing is named.
     :raises SourceError: a source is not there, or holds no Python.
     """
     if not sources:
         here = settings.find(Path())
-        if not here.folder:
-            raise UsageError(
-                "trigger-compat floor: --source is missing; name one,"
-                f" or set sources in [{settings.TABLE}] of pyproject.toml"
-            )
-        sources = [_resolved(here.folder, each) for each in here.sources or (".",)]
+        sources = [_resolved(here.folder or Path(), each) for each in here.sources or (".",)]
     names = [name for each in sources for name in _packages(each)]
     return [_target(name) for name in dict.fromkeys(names)]
 

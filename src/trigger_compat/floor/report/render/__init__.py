@@ -22,7 +22,7 @@ _MODULES: Final = {
 
 def _module(form: str) -> Any:
     try:
-        return = importlib.import_module(f"{__name__}.{_MODULES[form]}")
+        return importlib.import_module(f"{__name__}.{_MODULES[form]}")
     except ModuleNotFoundError as error:
         needs = error.name or "a package"
         if needs.startswith("trigger_compat"):
