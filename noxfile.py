@@ -194,8 +194,8 @@ def ui(session: nox.Session) -> None:
     arguments = {"versions": VERSIONS, "--screenshots": FLAG, "--chromium": {"default": ""}}
     options = sessions.options(session, arguments)
     install_once(session, *group("ui"), *TEST_REQUIREMENTS)
-    pictures = ["--screenshots", str(ROOT / "docs" / "images" / "ui")] if options.screenshots else []
-    pytest = ["tests/ui", "--chromium", options.chromium, *pictures]
+    pytest = ["tests/ui", "--chromium", options.chromium]
+    pytest += ["--screenshots", str(ROOT / "docs" / "images" / "ui")] if options.screenshots else []
     for row in sessions.rows(session, options.versions) or MATRIX.final_defaults:
         sessions.test_stack(session, f"ui({row.airflow})", {"TRIGGER_COMPAT_E2E_PYTHON": row}, *pytest)
 

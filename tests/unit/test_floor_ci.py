@@ -1,4 +1,4 @@
-"""What the floor command is in CI: formats, settings, ignore comments, baselines, many sources, hook, action."""
+"""The floor command in CI: formats, settings, ignore comments, baselines, many sources, hook, action."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_a_wrong_result_breaks_the_schema() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('polcy = "spec-0"', r"polcy = 'spec-0': unknown key; did you mean policy\?"),
+        ('polici = "spec-0"', r"polici = 'spec-0': unknown key; did you mean policy\?"),
         ("policy = 3", "policy = 3: not a text; write one in quotes"),
         ('policy = "mine"', "policy: 'mine' is unknown; use airflow-providers"),
         ('floor = ["9.9"]', "Airflow 9.9 is not known; use one from"),
@@ -256,7 +256,8 @@ def test_the_table_fits_the_terminal(
     folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
-    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    for name in ("FORCE_COLOR", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
     out = Ran(capsys).out
 
     assert max(map(len, out.splitlines())) <= width
@@ -300,9 +301,9 @@ def test_the_action_hands_on_what_it_is_given(folder: Path, tmp_path: Path) -> N
     fake = tmp_path / "fake"
     fake.mkdir()
     (fake / "python3").write_text(
-        '#!/bin/sh\nmkdir -p "$3/bin"\nprintf "#!/bin/sh\\n" > "$3/bin/python"\n'
-        f'printf "#!/bin/sh\\nexec {sys.executable} -m trigger_compat \\"\\$@\\"\\n" > "$3/bin/trigger-compat"\n'
-        'chmod +x "$3/bin/python" "$3/bin/trigger-compat"\n',
+        '#!/bin/sh\nmkdir -p "$3/bin"; cd "$3/bin"\nprintf "#!/bin/sh\\n" > python\n'
+        f'printf "#!/bin/sh\\nexec {sys.executable} -m trigger_compat \\"\\$@\\"\\n" > trigger-compat\n'
+        "chmod +x python trigger-compat\n",
         encoding="utf-8",
     )
     (fake / "python3").chmod(0o755)

@@ -52,7 +52,7 @@ def leftovers(report: FloorReport, settings: Settings) -> list[Removal]:
 def notes(report: FloorReport) -> list[Problem]:
     """Return what each floor of the report would remove, as remarks."""
     return [
-        _problem(removal, entry, f"removable at {floor.name}: {removal.reason}", level="note")
+        _problem(removal, entry, f"removable at {floor.name}: {removal.reason}", at=floor.name)
         for floor in report.floors
         for removal, entry in fingerprints(report, outermost(report.removable_at(floor)))
     ]
@@ -69,15 +69,15 @@ def stale(entries: Iterable[Entry], reports: Collection[FloorReport], settings: 
     return [each for each in entries if each.source in names and each.fingerprint not in there]
 
 
-def _problem(removal: Removal, entry: Entry, message: str, level: str = "warning") -> Problem:
+def _problem(removal: Removal, entry: Entry, message: str, at: str = "") -> Problem:
     return Problem(
         rule=removal.category.value,
         file=removal.file,
         line=removal.line,
         end=removal.end,
         message=message,
-        level=level,
-        fingerprint=entry.fingerprint,
+        level="note" if at else "warning",
+        fingerprint=f"{entry.fingerprint}/{at}" if at else entry.fingerprint,
     )
 
 
