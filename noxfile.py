@@ -136,12 +136,8 @@ def conformance(session: nox.Session) -> None:
 
     Arguments: [--operator MODULE:CLASS] [--airflow X ...] [--with REQUIREMENT ...] [--jobs N] [--check].
     """
-    arguments = {
-        "--airflow": SEVERAL,
-        "--with": {**SEVERAL, "dest": "extra"},
-        "--jobs": JOBS,
-        "--check": FLAG,
-    }
+    arguments = {"--airflow": SEVERAL, "--jobs": JOBS, "--check": FLAG}
+    arguments |= {"--with": {**SEVERAL, "dest": "extra"}}
     options = sessions.options(session, {"--operator": {"default": "upstream"}, **arguments})
     rows = sessions.rows(session, options.airflow) or MATRIX.defaults
     kept = contract_suite.run(session, options.operator, rows, options.extra, options.jobs)

@@ -65,7 +65,7 @@ class Settings:
         )
 
 
-_KEYS: Final = {each.name.replace("_", "-"): each for each in fields(Settings) if each.name != "folder"}
+KEYS: Final = {each.name.replace("_", "-"): each for each in fields(Settings) if each.name != "folder"}
 
 
 def find(folder: Path) -> Settings:
@@ -111,9 +111,10 @@ def _toml(file: Path, text: str) -> dict[str, Any]:
         except ModuleNotFoundError as error:
             raise ToolMissing(f"{file} needs tomli; run: pip install 'trigger-compat[cli]'") from error
     try:
-        return tomllib.loads(text)
+        data: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file}: not TOML: {error}; correct the file") from error
+    return data
 
 
 def _checked(file: Path, table: Mapping[str, Any]) -> Settings:
@@ -121,10 +122,10 @@ def _checked(file: Path, table: Mapping[str, Any]) -> Settings:
     if not isinstance(table, dict):
         raise SettingsError(f"{file}: [{TABLE}]: {table!r} is not a table; write [{TABLE}]")
     for key, value in table.items():
-        if key not in _KEYS:
-            near = difflib.get_close_matches(key, _KEYS, n=1, cutoff=0) or list(_KEYS)
+        if key not in KEYS:
+            near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0) or list(KEYS)
             raise SettingsError(f"{file}: [{TABLE}] {key} = {value!r}: unknown key; did you mean {near[0]}?")
-        field = _KEYS[key]
+        field = KEYS[key]
         values[field.name] = _value(f"{file}: [{TABLE}] {key}", value, field.default)
     return Settings(**values, folder=file.parent)
 

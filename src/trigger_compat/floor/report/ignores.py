@@ -14,7 +14,7 @@ from trigger_compat.floor.scan.model import Category, Removal
 from trigger_compat.floor.scan.scanner import Scan
 from trigger_compat.floor.scan.source import Module
 
-_COMMENT: Final = re.compile(r"#\s*floor:\s*ignore\b(?:\[([^\]]*)\])?[\s:-]*(.*)")
+COMMENT: Final = re.compile(r"#\s*floor:\s*ignore\b(?:\[([^\]]*)\])?[\s:-]*(.*)")
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _KNOWN: Final = tuple(each.value for each in Category)
 
@@ -72,7 +72,7 @@ def _comments(module: Module) -> Iterator[Ignore]:
     if "floor:" not in module.text:
         return
     for token in tokenize.generate_tokens(StringIO(module.text).readline):
-        found = _COMMENT.search(token.string) if token.type == tokenize.COMMENT else None
+        found = COMMENT.search(token.string) if token.type == tokenize.COMMENT else None
         if found:
             line, column = token.start
             about = line
