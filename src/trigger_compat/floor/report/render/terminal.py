@@ -85,12 +85,13 @@ def _table(rows: Sequence[Sequence[str]]) -> Table:
 
 
 def _policies(console: Console, report: FloorReport) -> None:
-    heads = ("policy", "asks for", "declared", *(floor.name for floor in report.floors))
-    table = _table([heads])
-    for status in report.policies:
-        days = (_day(floor.allowed[status.policy.id]) for floor in report.floors)
-        verdict = Text(status.status, style=_COLOURS[status.status])
-        table.add_row(status.policy.id, dotted(status.asks_for), verdict, *days)
+    # One row for each floor: the days side by side would not fit 80 columns.
+    table = _table([("policy", *(status.policy.id for status in report.policies))])
+    table.add_row("asks for", *(dotted(status.asks_for) for status in report.policies))
+    verdicts = (Text(status.status, style=_COLOURS[status.status]) for status in report.policies)
+    table.add_row("declared floor", *verdicts, end_section=True)
+    for floor in report.floors:
+        table.add_row(floor.name, *(_day(floor.allowed[status.policy.id]) for status in report.policies))
     console.print(table)
     for status in report.policies:
         if status.caveat:
