@@ -57,13 +57,14 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", "--check")
     session.run("codespell")
-    workflows = [str(path) for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
-    session.run("check-jsonschema", "--quiet", "--builtin-schema", "vendor.github-workflows", *workflows)
-    session.run("check-jsonschema", "--quiet", "--check-metaschema", "src/trigger_compat/matrix/schema.json")
-    session.run("zizmor", "--offline", "--quiet", "--no-progress", ".github")
+    schema = ("check-jsonschema", "--quiet", "--builtin-schema")
+    session.run(*schema, "vendor.github-workflows", *map(str, ROOT.glob(".github/workflows/*.yml")))
+    session.run(*schema, "vendor.github-actions", "action.yml")
+    session.run(schema[0], "--quiet", "--check-metaschema", "src/trigger_compat/matrix/schema.json")
+    session.run("zizmor", "--offline", "--quiet", "--no-progress", ".github", "action.yml")
     session.env["PYTHONPATH"] = str(ROOT / "src")
     session.run("python", "-m", "trigger_compat.matrix", "--check")
-    session.run("python", "-m", "trigger_compat", "floor", "--source", ".", "--check", silent=True)
+    session.run("python", "-m", "trigger_compat", "floor", "--check")
 
 
 @nox.session(default=False)
@@ -145,12 +146,8 @@ def conformance(session: nox.Session) -> None:
 
     Arguments: [--operator MODULE:CLASS] [--airflow X ...] [--with REQUIREMENT ...] [--jobs N] [--check].
     """
-    arguments = {
-        "--airflow": SEVERAL,
-        "--with": {**SEVERAL, "dest": "extra"},
-        "--jobs": JOBS,
-        "--check": FLAG,
-    }
+    arguments = {"--airflow": SEVERAL, "--jobs": JOBS, "--check": FLAG}
+    arguments |= {"--with": {**SEVERAL, "dest": "extra"}}
     options = sessions.options(session, {"--operator": {"default": "upstream"}, **arguments})
     rows = sessions.rows(session, options.airflow) or MATRIX.defaults
     kept = contract_suite.run(session, options.operator, rows, options.extra, options.jobs)

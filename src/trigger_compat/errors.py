@@ -75,3 +75,9 @@ class FindingsError(TriggerCompatError):
     """A file of findings, or a set of them, makes no drift table; one line: file, problem, remedy."""
 
     exit_code = 11
+
+
+class SettingsError(TriggerCompatError):
+    """A table of settings, or a baseline, is wrong; one line: file, key, value, remedy."""
+
+    exit_code = 13

@@ -90,9 +90,12 @@ RULES: Final = (
     Rule("provider", Tier.PAGES, "python", r"^# noxfile\.py\n", CI),
     Rule("example", Tier.PAGES, "python", r"", "docs/examples.md"),
     Rule("example", Tier.PAGES, "python", r"", "docs/task-functions.md"),
+    Rule("ignore", Tier.PAGES, "python", r"# floor: ignore", "docs/floor.md"),
     Rule("dag", Tier.ROW, "python", r"\bTriggerDagRunOperator\("),
     Rule("provider", Tier.PAGES, "toml", r"^# tox\.toml\n", CI),
     Rule("provider", Tier.PAGES, "yaml", r"^# \.github/workflows/\w+\.yml\n", CI),
+    Rule("hooks", Tier.PAGES, "yaml", r"^# \.pre-commit-config\.yaml\n", CI),
+    Rule("settings", Tier.PAGES, "toml", r"^\[tool\.trigger-compat\.floor\]", "docs/floor.md"),
     Rule("ruff", Tier.PAGES, "toml", r"banned-api", "docs/migrate.md"),
     Rule("factory", Tier.PAGES, "yaml", r"operator: trigger_compat\.", "docs/migrate.md"),
     Rule(

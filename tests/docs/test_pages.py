@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import yaml
 from markdown_it import MarkdownIt
 from packaging.requirements import Requirement
 
@@ -39,6 +40,8 @@ from tests.shells import newcomer
 from tools import generated
 from trigger_compat import __version__, contract, matrix
 from trigger_compat.dags import names
+from trigger_compat.floor import settings
+from trigger_compat.floor.report import ignores
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -47,7 +50,7 @@ else:
 
 RUN_HERE = {
     *("session", "install", "export", "matrix", "example", "provider", "run id", "tree"),
-    *("folder", "ruff", "factory", "image", "requirements"),
+    *("folder", "ruff", "factory", "image", "requirements", "hooks", "settings", "ignore"),
 }
 EXAMPLES = ROOT / "src" / "trigger_compat" / "example_dags"
 
@@ -277,7 +280,13 @@ def test_what_is_installed_is_there(unit: Unit) -> None:
     words = shlex.split(command_of(unit))[2:]
     targets = [word for at, word in enumerate(words) if word[0] != "-" and words[at - 1] != "--wheel-dir"]
     assert targets
+    of_the_command = [
+        Requirement(text).name for text in _project()["project"]["optional-dependencies"]["cli"]
+    ]
     for target in targets:
+        if not target.startswith("."):
+            assert Requirement(target).name in (*of_the_command, "packaging")
+            continue
         assert re.match(r"\.($|\[)", target), (
             "it is not on PyPI: a page says how it is installed from a clone"
         )
@@ -363,6 +372,31 @@ def test_the_rule_of_ruff_bans_every_home_of_upstreams_operator() -> None:
 
     assert lint["extend-select"] == ["TID251"]
     assert set(lint["flake8-tidy-imports"]["banned-api"]) == set(names.UPSTREAM)
+
+
+def test_the_settings_on_the_page_are_all_there_are(tmp_path: Path) -> None:
+    [unit] = claimed(Tier.PAGES, "settings")
+    (tmp_path / "pyproject.toml").write_text(unit.text)
+
+    found = settings.find(tmp_path)
+    assert found.folder == tmp_path
+    assert set(tomllib.loads(unit.text)["tool"]["trigger-compat"]["floor"]) == set(settings.KEYS)
+
+
+def test_the_comment_on_the_page_is_one() -> None:
+    [unit] = claimed(Tier.PAGES, "ignore")
+
+    found = ignores.COMMENT.search(unit.text)
+    assert found
+    assert (found[1], found[2].startswith("a plugin")) == ("dead", True)
+
+
+def test_the_hooks_on_the_page_are_there() -> None:
+    [unit] = claimed(Tier.PAGES, "hooks")
+    [repository] = yaml.safe_load(unit.text)["repos"]
+
+    there = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    assert [hook["id"] for hook in repository["hooks"]] == [hook["id"] for hook in there]
 
 
 # The provider of docs/ci.md

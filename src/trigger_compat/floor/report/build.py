@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 from typing import Final
 
 from trigger_compat.floor.report.counts import count
@@ -32,6 +33,7 @@ def build(
     floors: Sequence[ReleaseTuple] = (),
     policies: Sequence[Policy] = (),
     heat_map: HeatMap | None = None,
+    folder: Path | None = None,
 ) -> FloorReport:
     """Build the report on a scan.
 
@@ -40,6 +42,7 @@ def build(
     :param policies: more policies, besides those of the matrix.
     :param heat_map: default: for this project itself, where the default path of each release deviates from
         the contract; for another one none, since the contract says nothing about it.
+    :param folder: where the files are; None for an installed distribution.
     """
     known = first_releases(matrix)
     declared = scan.source.floor
@@ -59,6 +62,7 @@ def build(
         known=known,
         heat_map=heat_map or (from_matrix(matrix) if scan.source.name == _OWN_NAME else None),
         texts={module.file: module.lines for module in scan.source.modules},
+        folder=folder,
     )
 
 

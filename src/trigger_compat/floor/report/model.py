@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
 from trigger_compat.floor.report.heatmap import HeatMap
 from trigger_compat.floor.report.policy_dates import FirstRelease
@@ -88,6 +89,27 @@ class PolicyStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something to complain about, or to remark, at a place.
+
+    :param rule: the category of a finding, or ``policy``, ``unused-ignore``, ``ignore-without-reason`` or
+        ``stale-baseline``.
+    :param file: relative to the folder of the report; an absolute path stays one.
+    :param end: the last line; 0: the first one.
+    :param level: ``warning``, or ``note`` for what is no reason to fail.
+    :param fingerprint: what stays the same when code moves; empty: nothing does.
+    """
+
+    rule: str
+    file: str
+    line: int
+    message: str
+    end: int = 0
+    level: str = "warning"
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FloorReport:
     """Everything that the output formats show.
 
@@ -96,6 +118,9 @@ class FloorReport:
     :param restated: places where the package refuses an Airflow below its floor.
     :param known: the first release of each minor in the matrix.
     :param texts: the lines of each file.
+    :param folder: where the files are; None for an installed distribution.
+    :param problems: what ``--check`` complains about.
+    :param notes: what the floors that were asked for would remove.
     """
 
     source: Source
@@ -109,10 +134,20 @@ class FloorReport:
     known: tuple[FirstRelease, ...]
     heat_map: HeatMap | None
     texts: Mapping[str, Sequence[str]] = field(repr=False)
+    folder: Path | None = None
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
 
     @property
     def title(self) -> str:
         return f"{self.source.name} {self.source.version}".strip()
+
+    def path(self, file: str, base: Path) -> str:
+        """Return a file of the source relative to a folder, if it is below it."""
+        if self.folder is None:
+            return file
+        path = (self.folder / file).resolve()
+        return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.as_posix()
 
     def code(self, removal: Removal) -> str:
         """Return the first line of a place, without its indentation."""

@@ -1,47 +1,53 @@
-"""The output formats of the floor report."""
+"""The output formats of the floor report. Each shows one report, or several with a total."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from trigger_compat.errors import ToolMissing
 from trigger_compat.floor.report.model import FloorReport
 
-
-def as_table(report: FloorReport) -> str:
-    from trigger_compat.floor.report.render.terminal import render
-
-    return render(report)
-
-
-def as_markdown(report: FloorReport) -> str:
-    from trigger_compat.floor.report.render.markdown import render
-
-    return render(report)
-
-
-def as_json(report: FloorReport) -> str:
-    from trigger_compat.floor.report.render.json_data import render
-
-    return render(report)
-
-
-def as_html(report: FloorReport) -> str:
-    """Return a page that loads nothing else.
-
-    :raises ToolMissing: jinja2 is not installed.
-    """
-    try:
-        from trigger_compat.floor.report.render.html_page import render
-    except ImportError as error:
-        raise ToolMissing("--format html needs jinja2; run: pip install 'trigger-compat[cli]'") from error
-    return render(report)
-
-
-FORMATS: Final[Mapping[str, Callable[[FloorReport], str]]] = {
-    "table": as_table,
-    "markdown": as_markdown,
-    "json": as_json,
-    "html": as_html,
+_MODULES: Final = {
+    "table": "terminal",
+    "markdown": "markdown",
+    "json": "json_data",
+    "html": "html_page",
+    "github": "github",
+    "sarif": "sarif",
 }
+
+
+def _module(form: str) -> Any:
+    try:
+        return importlib.import_module(f"{__name__}.{_MODULES[form]}")
+    except ModuleNotFoundError as error:
+        needs = error.name or "a package"
+        if needs.startswith("trigger_compat"):
+            raise
+        raise ToolMissing(f"--format {form} needs {needs}; run: pip install 'trigger-compat[cli]'") from error
+
+
+def _render(form: str, *reports: FloorReport) -> str:
+    """Return the reports in a format.
+
+    :raises ToolMissing: the format needs a package that is not installed.
+    """
+    text: str = _module(form).render(*reports)
+    return text
+
+
+def show(*reports: FloorReport) -> None:
+    """Print the reports on the terminal, with the colours and the width that it has.
+
+    :raises ToolMissing: rich is not installed.
+    """
+    _module("table").on_terminal(*reports)
+
+
+FORMATS: Final[Mapping[str, Callable[..., str]]] = {form: partial(_render, form) for form in _MODULES}
+as_markdown = FORMATS["markdown"]
+as_json = FORMATS["json"]
+as_html = FORMATS["html"]

@@ -7,15 +7,26 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from trigger_compat.floor.report.model import Floor, FloorReport
+from trigger_compat.floor.report.render import overview
 from trigger_compat.floor.scan.model import Removal
 from trigger_compat.floor.scan.releases import dotted, floor_name
 
 SCHEMA: Final = 1
 
 
-def render(report: FloorReport) -> str:
-    """Return the report as JSON."""
-    return json.dumps(plain(report), indent=2)
+def render(*reports: FloorReport) -> str:
+    """Return the report as JSON; of several, all in ``reports`` and their sums in ``total``."""
+    if len(reports) == 1:
+        return json.dumps(plain(reports[0]), indent=2)
+    heads, *_, total = overview.table(reports)
+    sums = {head: int(cell) for head, cell in zip(heads[2:], total[2:], strict=True)}
+    left = sums.pop("left")
+    data = {
+        "schema": SCHEMA,
+        "total": {"sources": len(reports), "left_below_declared_floor": left, "lines_at": sums},
+        "reports": [plain(report) for report in reports],
+    }
+    return json.dumps(data, indent=2)
 
 
 def plain(report: FloorReport) -> dict[str, Any]:
@@ -45,6 +56,7 @@ def plain(report: FloorReport) -> dict[str, Any]:
         "findings": [_removal(report, removal) for removal in report.removals],
         "left_below_declared_floor": [_removal(report, removal) for removal in report.leftovers],
         "restated_floor": [_removal(report, removal) for removal in report.restated],
+        "problems": [asdict(problem) for problem in report.problems],
         "undecided": [asdict(place) for place in report.undecided],
     }
 

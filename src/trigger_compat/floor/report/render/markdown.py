@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from trigger_compat.floor.report.model import FloorReport
-from trigger_compat.floor.report.render import wording
+from trigger_compat.floor.report.render import overview, wording
 from trigger_compat.floor.scan.model import Removal
 from trigger_compat.floor.scan.releases import dotted, floor_name
 
 
-def render(report: FloorReport) -> str:
-    """Return the report as Markdown."""
-    parts = [
-        f"# {report.title}: what a higher floor would remove",
-        _head(report),
-        *_floors(report),
-        *_policies(report),
-        *_leftovers(report),
-        *_places(report),
-        *_undecided(report),
-    ]
+def render(*reports: FloorReport) -> str:
+    """Return the reports as Markdown, several of them after a table of all."""
+    parts = [part for report in reports for part in _report(report)]
+    if len(reports) > 1:
+        heads, *rows = overview.table(reports)
+        title = f"# {len(reports)} packages: what a higher floor would remove"
+        parts = [title, _table(heads, rows), overview.EXPLAINED, *parts]
     return "\n\n".join(parts) + "\n"
+
+
+def _report(report: FloorReport) -> Iterable[str]:
+    yield f"# {report.title}: what a higher floor would remove"
+    yield _head(report)
+    yield from _floors(report)
+    yield from _policies(report)
+    yield from _leftovers(report)
+    yield from _places(report)
+    yield from _undecided(report)
 
 
 def _head(report: FloorReport) -> str:
