@@ -223,7 +223,9 @@ class Stack:
 
     def rest(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
         """Call the public REST API: `path` is what follows `/api/v1` (Airflow 2) or `/api/v2`."""
-        headers = {"Content-Type": "application/json", "Authorization": self._authorization()}
+        headers = {"Authorization": self._authorization()}
+        if body is not None:  # Airflow 2 refuses a request that promises JSON and has none
+            headers["Content-Type"] = "application/json"
         api = "/api/v2" if self.environment.task_sdk else "/api/v1"
         return self._http(method, api + path, body, headers)
 
