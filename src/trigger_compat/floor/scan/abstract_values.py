@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trigger_compat.floor.scan.reach import UNKNOWN_TRUTH, Truth
-from trigger_compat.floor.scan.releases import ALL_RELEASES, GRID, Point, ReleaseSet
+from trigger_compat.floor.scan.releases import ALL_RELEASES, GRID, PRE_RELEASES, Point, ReleaseSet
 
 
 class Value:
@@ -153,8 +153,12 @@ def apply(function: Callable[..., Any], *arguments: Value) -> Value:
     if all(isinstance(argument, Constant) for argument in arguments):
         result = _call(function, [argument.value for argument in arguments if isinstance(argument, Constant)])
         return UNKNOWN if result is UNKNOWN else Constant(result)
-    by_release = zip(*map(on_each_release, arguments), strict=True)
-    results = tuple(UNKNOWN if _holds_unknown(row) else _call(function, row) for row in by_release)
+    by_release = list(zip(*map(on_each_release, arguments), strict=True))
+    found = [UNKNOWN if _holds_unknown(row) else _call(function, row) for row in by_release]
+    for point, row in enumerate(by_release):  # ``int("0rc1")`` fails: such code was not written for it
+        if PRE_RELEASES >> point & 1 and found[point] is UNKNOWN and not _holds_unknown(row):
+            found[point] = found[point + 1]
+    results = tuple(found)
     if all(result is UNKNOWN for result in results):
         return UNKNOWN
     choice = not any(map(is_about_version, arguments))

@@ -6,7 +6,7 @@ import ast
 from typing import Any
 
 from trigger_compat.floor.scan.model import Category, Removal, Role, Undecided
-from trigger_compat.floor.scan.releases import NEVER, Point
+from trigger_compat.floor.scan.releases import LAST_FLOOR, Point
 from trigger_compat.floor.scan.source import Module
 from trigger_compat.floor.scan.syntax import first_line, last_line
 
@@ -115,7 +115,7 @@ class Recorder:
 
     def _add(self, removal: Removal) -> None:
         # At point 0 the code is dead on every release: the Airflow version has nothing to do with it.
-        if 0 < removal.removable_from < NEVER:
+        if 0 < removal.removable_from <= LAST_FLOOR:
             self.removals.append(removal)
 
     def understands(self, node: Any) -> None:

@@ -9,7 +9,7 @@ import re
 import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import urlsplit
@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 
 from trigger_compat.errors import SourceError
 from trigger_compat.floor.scan.model import Kind
-from trigger_compat.floor.scan.releases import GRID, ReleaseTuple, dotted
+from trigger_compat.floor.scan.releases import GRID, ReleaseTuple, version_of
 from trigger_compat.floor.scan.syntax import first_line, last_line, lines_of
 from trigger_compat.parsing import parse_python
 
@@ -237,7 +237,8 @@ def floor_of(requirements: Iterable[str]) -> ReleaseTuple | None:
             continue
         if not any(clause.operator in (">=", ">", "==", "~=") for clause in requirement.specifier):
             continue
-        return next((release for release in GRID if requirement.specifier.contains(dotted(release))), None)
+        allows = partial(requirement.specifier.contains, prereleases=False)
+        return next((release for release in GRID if allows(version_of(release))), None)
     return None
 
 
