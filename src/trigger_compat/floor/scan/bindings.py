@@ -60,8 +60,8 @@ def stored_names(scope: ast.AST) -> Stored:
         if bound.name in unstable and bound.source:
             unstable[bound.name].append(bound.source)
     if isinstance(scope, ast.Module) or any(isinstance(node, _FUNCTIONS) for node in _inner_scopes(scope)):
-        for name in _changed_elsewhere(scope):
-            unstable[name] += ()
+        for name, source in _changed_elsewhere(scope):
+            unstable[name] += [source] if source else ()
     if isinstance(scope, ast.Module) and _runs_text(scope):
         for name in counts:
             unstable[name] += ()
@@ -154,14 +154,21 @@ def _targets(
                 yield _Bound(inner.id, source, is_steady and inner is target)
 
 
-def _changed_elsewhere(scope: ast.AST) -> Iterator[str]:
+def _changed_elsewhere(scope: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
     """Yield the names of a scope that functions inside it change, or ``globals()["name"] = ...``."""
     wanted = ast.Global if isinstance(scope, ast.Module) else ast.Nonlocal
+    names: set[str] = set()
     for node in ast.walk(scope):
         if isinstance(node, wanted):
-            yield from node.names
+            names.update(node.names)
         elif _is_stored_item(node) and isinstance(node.slice, ast.Constant):
-            yield str(node.slice.value)
+            yield str(node.slice.value), None
+    yield from ((name, None) for name in names)
+    if names:  # what they are set to may depend on the version
+        for node in ast.walk(scope):
+            for bound in _bound_by(node) if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign)) else ():
+                if bound.name in names:
+                    yield bound.name, bound.source
 
 
 def _runs_text(scope: ast.Module) -> bool:

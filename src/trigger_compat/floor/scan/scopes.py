@@ -125,6 +125,8 @@ class Scope:
             if self.is_class and not any(reach.must == ALL_RELEASES for reach, _ in bindings[name]):
                 return DEPENDS if any(is_version_like(value) for _, value in bindings[name]) else UNKNOWN
             return self.value_of(name) if bindings is self.bindings else _value(bindings[name])
+        if self.is_class and self.parent is not None and self.parent.parent is None:
+            return None  # as in Python, ``NEW = NEW`` in a class reads the name of the module
         return UNKNOWN if name in self.stored.counts else None
 
     def exported(self, name: str) -> Value | None:

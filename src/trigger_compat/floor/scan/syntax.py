@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 FunctionDefinition = ast.FunctionDef | ast.AsyncFunctionDef
 ImportStatement = ast.Import | ast.ImportFrom
 Assignment = ast.Assign | ast.AnnAssign
 
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _EXCERPT_LENGTH: Final = 80
 _ELSE: Final = re.compile(r"\s*else\s*:")
 
@@ -41,6 +42,16 @@ def excerpt(node: ast.AST) -> str:
 def contains(node: ast.AST, wanted: type[ast.AST]) -> bool:
     """Say whether a node of some type is anywhere in another one."""
     return any(isinstance(inner, wanted) for inner in ast.walk(node))
+
+
+def own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes in the body of a function, without those of functions and classes inside it."""
+    waiting: list[ast.AST] = list(getattr(scope, "body", ()))
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, (*_FUNCTIONS, ast.Lambda, ast.ClassDef)):
+            waiting.extend(ast.iter_child_nodes(node))
 
 
 def has_elif(node: ast.stmt) -> bool:

@@ -8,7 +8,7 @@ from trigger_compat.floor.scan.abstract_values import UNKNOWN, PerRelease, Value
 from trigger_compat.floor.scan.bindings import stored_names
 from trigger_compat.floor.scan.reach import Reach
 from trigger_compat.floor.scan.releases import Point
-from trigger_compat.floor.scan.rules import flags, lazy_imports, skip_marks
+from trigger_compat.floor.scan.rules import flags, keep_meaning, lazy_imports, skip_marks
 from trigger_compat.floor.scan.scopes import Function, Scope, function_scope, is_version_like
 from trigger_compat.floor.scan.syntax import Assignment, FunctionDefinition, assigned_name, targets_of
 from trigger_compat.floor.scan.walk import Walker
@@ -25,7 +25,9 @@ def visit_function(walker: Walker, node: FunctionDefinition, reach: Reach, dead_
     for part in (*node.decorator_list, *_header(node.args)):
         walker.may_raise(reach, part)
     if not flags.report_function(walker, node, inside, inside_dead):
-        helps = _understood(walker, node, walker.evaluator.returned(Function(node, walker.scope)), inside)
+        returned = walker.evaluator.returned(Function(node, walker.scope))
+        is_only = walker.scope.stored.counts.get(node.name, 0) == 1  # else its uses are not certain
+        helps = is_only and _understood(walker, node, returned, inside)
         # A handler around the definition does not see what the function raises when it is called.
         with (
             walker.inside(function_scope(node, walker.scope)),
@@ -33,7 +35,9 @@ def visit_function(walker: Walker, node: FunctionDefinition, reach: Reach, dead_
             walker.caught_by_handlers(False),
             walker.covering(helps),
         ):
+            before = len(walker.recorder.removals)
             walker.block(node.body, Reach(inside.may, inside.may), inside_dead)
+            keep_meaning.check(walker, node, before)
     return reach
 
 

@@ -49,7 +49,8 @@ def report_definition(walker: Walker, node: Assignment, value: Value, reach: Rea
     point = constant_from(value, reach)
     if point < dead_from:
         reason = f"{name} is constant on Airflow >= {floor_name(point)}"
-        walker.recorder.node(node, point, Category.FLAG, reason, names=(name,), role=Role.DEFINITION)
+        if not scope.is_class:  # a field or a member is there for whoever looks at the class, too
+            walker.recorder.node(node, point, Category.FLAG, reason, names=(name,), role=Role.DEFINITION)
         answer = value.answer_from(point) if isinstance(value, PerRelease) else None
         if answer is not None and not makes_part:
             reason = (

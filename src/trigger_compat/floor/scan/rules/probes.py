@@ -65,6 +65,16 @@ def report_use(walker: Walker, node: ast.Name | ast.Attribute) -> None:
     walker.covered = True
 
 
+def report_changing(walker: Walker, node: ast.expr) -> None:
+    """List a condition whose answer changes within each minor.
+
+    Before: ``if Version(airflow.__version__).micro == 0: ...``
+    After any floor: the same
+    """
+    if not walker.covered:
+        _list(walker, node, "it has no answer that is the same from some floor on")
+
+
 def _list(walker: Walker, node: ast.expr, reason: str) -> None:
     walker.recorder.undecided(node.lineno, excerpt(node), reason)
     walker.covered = True

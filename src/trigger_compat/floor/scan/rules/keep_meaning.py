@@ -1,0 +1,42 @@
+"""Dead code that gives its function a meaning by being there: such a function is left alone, and listed."""
+
+from __future__ import annotations
+
+import ast
+
+from trigger_compat.floor.scan.releases import NEVER
+from trigger_compat.floor.scan.syntax import FunctionDefinition, own_nodes
+from trigger_compat.floor.scan.uses import DeadCode
+from trigger_compat.floor.scan.walk import Walker
+
+_YIELDS = (ast.Yield, ast.YieldFrom)
+_DECLARATIONS = (ast.Global, ast.Nonlocal)
+
+
+def check(walker: Walker, node: FunctionDefinition, before: int) -> None:
+    """List what was found in a function instead, if deleting it would make the function another one.
+
+    Before: ``def items(): if not AIRFLOW_V_3_0_PLUS: yield old``
+    After 3.0: the same; without its last ``yield`` the function would return None instead of a generator
+
+    :param before: how many removals there were before the function was walked.
+    """
+    found = walker.recorder.removals[before:]
+    if not found:
+        return
+    nodes = list(own_nodes(node))
+    dead = DeadCode(found)
+
+    def goes(inner: ast.Yield | ast.YieldFrom | ast.Global | ast.Nonlocal) -> bool:
+        return dead.at((walker.module.file, inner.lineno, inner.col_offset)) < NEVER
+
+    yields = [inner for inner in nodes if isinstance(inner, _YIELDS)]
+    if yields and all(map(goes, yields)):
+        reason = f"without its last yield, {node.name}() would not be a generator any more"
+    elif any(goes(inner) for inner in nodes if isinstance(inner, _DECLARATIONS)):
+        reason = f"a global or nonlocal statement in dead code counts for all of {node.name}()"
+    else:
+        return
+    del walker.recorder.removals[before:]
+    for line in sorted({removal.line for removal in found}):
+        walker.recorder.undecided(line, walker.module.lines[line - 1].strip(), reason)
