@@ -80,9 +80,13 @@ class PerRelease(Value):
         known = [value for value in self.values if value is not UNKNOWN]
         return bool(known) and all(isinstance(value, (bool, Opaque)) for value in known)
 
-    def answer_from(self, point: Point) -> bool | None:
-        """Return True or False if that very object is what is known from a point on, or else None."""
-        known = [value for value in self.values[point:] if value is not UNKNOWN]
+    def answer_from(self, point: Point, releases: ReleaseSet = ALL_RELEASES) -> bool | None:
+        """Return True or False if that very object is what is known from a point on, or else None.
+
+        :param releases: those that come to the place; the others do not matter.
+        """
+        here = (value for at, value in enumerate(self.values) if at >= point and releases >> at & 1)
+        known = [value for value in here if value is not UNKNOWN]
         return next(
             (answer for answer in (True, False) if known and all(value is answer for value in known)), None
         )

@@ -15,6 +15,7 @@ _LOOPS: Final = (ast.For, ast.AsyncFor, ast.While)
 COMPREHENSIONS: Final = (ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.DictComp)
 _READERS: Final = {"all", "any", "bool", "len", "list", "max", "min", "set", "sorted", "str", "sum", "tuple"}
 _NAMESPACES: Final = {"globals", "locals", "vars"}
+_LOCAL: Final = {"locals", "vars", "dir"}
 _CHANGES: Final = {"update", "setdefault", "pop", "clear", "popitem", "__setitem__", "__delitem__"}
 
 
@@ -62,7 +63,7 @@ def stored_names(scope: ast.AST) -> Stored:
     if isinstance(scope, ast.Module) or any(isinstance(node, _FUNCTIONS) for node in _inner_scopes(scope)):
         for name, source in _changed_elsewhere(scope):
             unstable[name] += [source] if source else ()
-    if isinstance(scope, ast.Module) and _runs_text(scope):
+    if _runs_text(scope) if isinstance(scope, ast.Module) else _reads_locals(scope):
         for name in counts:
             unstable[name] += ()
     return Stored(counts, unstable)
@@ -171,6 +172,14 @@ def _changed_elsewhere(scope: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
                     yield bound.name, bound.source
 
 
+def _reads_locals(scope: ast.AST) -> bool:
+    """Say whether a function asks for all of its names, so that each of them has a meaning."""
+    if not isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return False
+    nodes = (node for part in scope.body for node in ast.walk(part) if isinstance(node, ast.Call))
+    return any(isinstance(node.func, ast.Name) and node.func.id in _LOCAL and not node.args for node in nodes)
+
+
 def _runs_text(scope: ast.Module) -> bool:
     """Say whether code changes names that cannot be seen: by ``exec``, or ``globals().update(...)``."""
     names = {node.id for node in ast.walk(scope) if isinstance(node, ast.Name)}
@@ -191,8 +200,10 @@ def _runs_text(scope: ast.Module) -> bool:
 
 def _changes_names(call: ast.Call) -> bool:
     function = call.func
-    if isinstance(function, ast.Attribute):
-        return function.attr in _CHANGES and _is_namespace(function.value)
+    if isinstance(function, ast.Attribute) and _is_namespace(function.value):
+        return function.attr in _CHANGES
+    if any(map(_is_namespace, call.args)) and getattr(function, "id", "") not in _READERS:
+        return True
     name = function.id if isinstance(function, ast.Name) else ""
     own = bool(call.args) and ast.unparse(call.args[0]) == "sys.modules[__name__]"
     return name == "exec" or (name in ("setattr", "delattr") and own)

@@ -108,8 +108,8 @@ def _bits_of(releases: Sequence[str], known: Container[str]) -> list[ReleaseSet]
 
 
 def _with_pre_releases(releases: ReleaseSet) -> ReleaseSet:
-    """Add the pre-releases of a minor where it and the minor before it have the same answer."""
-    return releases & ~PRE_RELEASES | (PRE_RELEASES & releases << 1 & releases >> 1)
+    """Let the release candidate of a minor have the names of its first release."""
+    return releases & ~PRE_RELEASES | (PRE_RELEASES & releases >> 1)
 
 
 def _numbers(text: str) -> ReleaseTuple:

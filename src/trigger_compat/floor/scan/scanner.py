@@ -67,6 +67,8 @@ class _Scanner:
         self._asks = re.compile("")
         self._flags: set[str] = set()
         """The names that some module has for a version flag, or for Airflow's version."""
+        self._own_flags: dict[str, set[str]] = {}
+        """The same for each file."""
         self._patched: set[str] = set()
         """The names that some code assigns to a module, a class or an instance."""
 
@@ -91,7 +93,14 @@ class _Scanner:
             attributes = of_classes | recorder.instance_attributes
             found = by_file[module.file]
             undecided.update(
-                undecided_mentions(module, found, recorder.open, recorder.understood, attributes)
+                undecided_mentions(
+                    module,
+                    found,
+                    recorder.open,
+                    recorder.understood,
+                    attributes,
+                    self._own_flags.get(module.file, ()),
+                )
             )
             removals += comments_on_dead_code(module, found)
             removals += announced(module)
@@ -113,9 +122,9 @@ class _Scanner:
             ]
             for module in new:
                 found.add(module.file)
-                flags.update(
-                    self.evaluator.version_names(self._scope(module), partial(_asks, module, pattern))
-                )
+                own = self.evaluator.version_names(self._scope(module), partial(_asks, module, pattern))
+                self._own_flags[module.file] = set(own)
+                flags |= self._own_flags[module.file]
             if new and flags:
                 pattern = rf"\b({'|'.join(sorted(map(re.escape, flags)))})\b"
                 continue

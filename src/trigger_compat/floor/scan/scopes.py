@@ -12,6 +12,7 @@ from trigger_compat.floor.scan.abstract_values import (
     UNKNOWN,
     Constant,
     PerRelease,
+    Reference,
     Unknown,
     Value,
     is_about_version,
@@ -165,7 +166,10 @@ def is_version_like(value: Value) -> bool:
 
 
 def _value(bindings: Sequence[Binding]) -> Value:
-    return _only(bindings[0][1]) if len(bindings) == 1 else merge(bindings)
+    first = bindings[0][1]
+    if all(value == first for _, value in bindings) and (len(bindings) == 1 or isinstance(first, Reference)):
+        return _only(first)
+    return merge(bindings)
 
 
 def _only(value: Value) -> Value:

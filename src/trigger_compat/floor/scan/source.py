@@ -25,6 +25,8 @@ from trigger_compat.floor.scan.syntax import first_line, last_line, lines_of
 from trigger_compat.parsing import parse_python
 
 SKIPPED_FOLDERS: Final = {"__pycache__", "node_modules", "site-packages", "build", "dist", "venv", "env"}
+_NOT_READ: Final = (".pyi", ".ipynb", ".pyx")
+_MENTIONS_VERSION: Final = re.compile(r"AIRFLOW_V_\d|airflow\.(?:__)?version|airflow.* import .*version")
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 AIRFLOW_NAMES: Final = ("apache-airflow", "apache-airflow-core")
 
@@ -112,7 +114,8 @@ def _distribution(name: str) -> Source:
             f"source: {name!r} is neither a folder nor an installed distribution; pip install it"
         ) from error
     files = [(str(file), Path(str(file.locate()))) for file in distribution.files or ()]
-    found = [(file, path) for file, path in files if file.endswith(".py") and not file.startswith("..")]
+    suffixes = (".py", *_NOT_READ)
+    found = [(file, path) for file, path in files if file.endswith(suffixes) and not file.startswith("..")]
     if not found and (editable := _editable(distribution)):
         found = [(path.relative_to(editable).as_posix(), path) for path in _python_files(editable)]
     modules, broken = _modules(found)
@@ -152,7 +155,7 @@ def _python_files(folder: Path) -> Iterator[Path]:
         if path.is_dir():
             if path.name not in SKIPPED_FOLDERS and not path.name.startswith("."):
                 yield from _python_files(path)
-        elif path.suffix == ".py":
+        elif path.suffix in (".py", *_NOT_READ):
             yield path
 
 
@@ -252,6 +255,10 @@ def _modules(
         try:
             with tokenize.open(path) as opened:
                 text = opened.read()
+            if path.suffix in _NOT_READ:
+                if _MENTIONS_VERSION.search(text):
+                    broken.append((file, f"it mentions Airflow's version, and {path.suffix} is not read"))
+                continue
             tree = parse_python(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as error:
             broken.append((file, " ".join(str(error).split())[:120] or type(error).__name__))

@@ -115,6 +115,8 @@ def visit_match(walker: Walker, node: ast.Match, reach: Reach, dead_from: Point)
     """
     subject = walker.value(node.subject)
     is_known = isinstance(subject, PerRelease) and subject.is_known_on(reach.may)
+    if is_known:
+        walker.recorder.understands(node.subject)
     with walker.covering(is_known):
         walker.expression(node.subject, reach, dead_from)
     walker.may_raise(reach, node.subject)

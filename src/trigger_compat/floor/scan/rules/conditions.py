@@ -45,7 +45,7 @@ def report_constant(walker: Walker, node: Any, reach: Reach, dead_from: Point) -
     answer = always < never
     reason = f"{excerpt(node)} is {str(answer).lower()} on Airflow >= {floor_name(point)}"
     if (
-        value.answer_from(point) is not answer
+        value.answer_from(point, reach.may) is not answer
     ):  # ``x or AIRFLOW_V_3_0_PLUS`` is true, but may be another object than True
         return dead_from
     walker.recorder.part(node, point, Category.CONSTANT, reason, replacement=str(answer))
