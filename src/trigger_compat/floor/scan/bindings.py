@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, TypeGuard
 
+from trigger_compat.floor.scan.syntax import nodes_in
+
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _NEW_SCOPE: Final = (*_FUNCTIONS, ast.ClassDef)
 _LOOPS: Final = (ast.For, ast.AsyncFor, ast.While)
@@ -137,7 +139,7 @@ def _bound_by(node: ast.AST) -> Iterator[_Bound]:  # noqa: C901, PLR0912 - a lis
         yield from _targets(node.targets, None)
     elif isinstance(node, ast.Match):
         for case in node.cases:
-            for pattern in ast.walk(case.pattern):
+            for pattern in nodes_in(case.pattern):
                 name = getattr(pattern, "rest" if isinstance(pattern, ast.MatchMapping) else "name", None)
                 if isinstance(name, str):
                     yield _Bound(name, node.subject)
@@ -150,7 +152,7 @@ def _targets(
 ) -> Iterator[_Bound]:
     """Yield the names in targets; those that take a value as a whole can be followed."""
     for target in targets:
-        for inner in ast.walk(target):
+        for inner in nodes_in(target):
             if isinstance(inner, ast.Name) and not isinstance(inner.ctx, ast.Load):
                 yield _Bound(inner.id, source, is_steady and inner is target)
 
@@ -159,15 +161,17 @@ def _changed_elsewhere(scope: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
     """Yield the names of a scope that functions inside it change, or ``globals()["name"] = ...``."""
     wanted = ast.Global if isinstance(scope, ast.Module) else ast.Nonlocal
     names: set[str] = set()
-    for node in ast.walk(scope):
+    for node in nodes_in(scope):
         if isinstance(node, wanted):
             names.update(node.names)
         elif _is_stored_item(node) and isinstance(node.slice, ast.Constant):
             yield str(node.slice.value), None
     yield from ((name, None) for name in names)
     if names:  # what they are set to may depend on the version
-        for node in ast.walk(scope):
-            for bound in _bound_by(node) if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign)) else ():
+        for node in nodes_in(scope):
+            for bound in (
+                _bound_by(node) if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign)) else ()
+            ):
                 if bound.name in names:
                     yield bound.name, bound.source
 
@@ -176,13 +180,13 @@ def _reads_locals(scope: ast.AST) -> bool:
     """Say whether a function asks for all of its names, so that each of them has a meaning."""
     if not isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return False
-    nodes = (node for part in scope.body for node in ast.walk(part) if isinstance(node, ast.Call))
+    nodes = (node for part in scope.body for node in nodes_in(part) if isinstance(node, ast.Call))
     return any(isinstance(node.func, ast.Name) and node.func.id in _LOCAL and not node.args for node in nodes)
 
 
 def _runs_text(scope: ast.Module) -> bool:
     """Say whether code changes names that cannot be seen: by ``exec``, or ``globals().update(...)``."""
-    names = {node.id for node in ast.walk(scope) if isinstance(node, ast.Name)}
+    names = {node.id for node in nodes_in(scope) if isinstance(node, ast.Name)}
     if not names & {"exec", "setattr", "delattr", "sys", *_NAMESPACES}:
         return False
     waiting: list[ast.AST] = [scope]
@@ -233,7 +237,7 @@ def is_only_read(name: str, body: Sequence[ast.AST]) -> bool:
     harmless: set[int] = set()
     used: list[int] = []
     for part in body:
-        for node in ast.walk(part):
+        for node in nodes_in(part):
             if isinstance(node, ast.Name) and node.id == name and not isinstance(node.ctx, ast.Store):
                 used.append(id(node))
             harmless.update(map(id, _only_reads(node)))

@@ -33,7 +33,13 @@ from trigger_compat.floor.scan.scopes import (
     is_version_like,
     merge,
 )
-from trigger_compat.floor.scan.syntax import FunctionDefinition, ImportStatement, assigned_name, contains
+from trigger_compat.floor.scan.syntax import (
+    FunctionDefinition,
+    ImportStatement,
+    assigned_name,
+    contains,
+    nodes_in,
+)
 
 _METHODS: Final = {"split", "startswith", "endswith", "replace", "strip", "partition", "contains", "match"}
 _ATTRIBUTES: Final = {"major", "minor", "micro", "patch", "release", "base_version", "public", "version"}
@@ -366,7 +372,7 @@ class Evaluator:
         self._return_version.clear()
 
     def _returns_version(self, node: FunctionDefinition, scope: Scope) -> bool:
-        returned = [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Return)]
+        returned = [inner.value for inner in nodes_in(node) if isinstance(inner, ast.Return)]
         if not any(returned) or self._depth > _MAX_DEPTH:
             return False
         for statement in node.body:
@@ -416,7 +422,7 @@ class Evaluator:
 
 
 def _names(node: ast.AST) -> set[str]:
-    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+    return {inner.id for inner in nodes_in(node) if isinstance(inner, ast.Name)}
 
 
 @lru_cache(maxsize=8192)

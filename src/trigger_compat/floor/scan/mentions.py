@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from trigger_compat.floor.scan.bindings import COMPREHENSIONS, stored_names
@@ -53,7 +53,7 @@ def undecided_mentions(
     :param attributes: the names of version flags that classes and instances have.
     :param flags: the names that the module itself has for version flags, or for Airflow's version.
     """
-    flags = set(flags) - _bound_inside(module.tree) if flags else flags
+    flags = set(flags) - _bound_inside(module.nodes) if flags else flags
     words = [*(rf"\.{re.escape(name)}\b" for name in attributes), *map(re.escape, flags)]
     pattern = "|".join([_WORDS, *words])
     if not re.search(pattern, module.text):
@@ -63,7 +63,7 @@ def undecided_mentions(
         if removal.category is not Category.ANNOUNCED:
             covered.update(range(removal.line, removal.end + 1))
     covered.update(line for place in undecided for line in range(place.line, place.end + 1))
-    for node, mention in _mentions(module.tree, attributes, flags):
+    for node, mention in _mentions(module.nodes, attributes, flags):
         if node.lineno not in covered:
             covered.add(node.lineno)
             yield Undecided(
@@ -75,24 +75,24 @@ def undecided_mentions(
             )
 
 
-def _bound_inside(tree: ast.Module) -> set[str]:
+def _bound_inside(nodes: Sequence[ast.AST]) -> set[str]:
     """Return the names that functions and comprehensions of a module bind for themselves."""
-    scopes = [node for node in ast.walk(tree) if isinstance(node, (*COMPREHENSIONS, *_FUNCTIONS))]
+    scopes = [node for node in nodes if isinstance(node, (*COMPREHENSIONS, *_FUNCTIONS))]
     return {name for scope in scopes for name in stored_names(scope).counts}
 
 
 def _mentions(
-    tree: ast.Module, attributes: Collection[str], flags: Collection[str]
+    nodes: Sequence[ast.AST], attributes: Collection[str], flags: Collection[str]
 ) -> Iterator[tuple[ast.expr, str]]:
     """Yield what names the version. An import or a definition alone asks nothing."""
     tables = {
         target.id
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, _TABLES)
         for target in targets_of(node)
         if isinstance(target, ast.Name)
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         yield from ((text, f"the text {text.value!r}") for text in _flags_in_texts(node))
         if isinstance(node, ast.Name) and (node.id in flags or _FLAG_LIKE.fullmatch(node.id)):
             if isinstance(node.ctx, ast.Load) and node.id not in tables:

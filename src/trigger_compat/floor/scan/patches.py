@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from trigger_compat.floor.scan.abstract_values import Unknown
@@ -34,15 +34,15 @@ def assigned_attributes(modules: Iterable[Module], names: Collection[str]) -> se
         name
         for module in modules
         if module.kind is not Kind.TESTS and pattern.search(module.text)
-        for name in _assigned(module.tree)
+        for name in _assigned(module.nodes)
     }
     return set(names) if _ANY in found else found & set(names)
 
 
-def _assigned(tree: ast.Module) -> Iterator[str]:
+def _assigned(nodes: Sequence[ast.AST]) -> Iterator[str]:
     """Yield the names that code assigns; :data:`_ANY` if it makes the name of a module's attribute."""
-    roots = set(_modules(tree))
-    for node in ast.walk(tree):
+    roots = set(_modules(nodes))
+    for node in nodes:
         if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
             if _is_module(node.value, roots) or not isinstance(flag_by_name(node.attr), Unknown):
                 yield node.attr
@@ -61,9 +61,9 @@ def _assigned(tree: ast.Module) -> Iterator[str]:
                 yield from map(_text, node.args[:1])
 
 
-def _modules(tree: ast.Module) -> Iterator[str]:
+def _modules(nodes: Sequence[ast.AST]) -> Iterator[str]:
     """Yield the names that may be modules: imported, or got by a text."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             yield from map(bound_name, node.names)
         elif isinstance(node, ast.Assign) and _BY_NAME.search(ast.unparse(node.value)):

@@ -30,10 +30,10 @@ from trigger_compat.floor.scan.rules.skip_marks import walk_body
 from trigger_compat.floor.scan.rules.unused import unused
 from trigger_compat.floor.scan.scopes import Scope, is_version_like
 from trigger_compat.floor.scan.source import Module, Source
-from trigger_compat.floor.scan.syntax import assigned_name
+from trigger_compat.floor.scan.syntax import assigned_name, holds_one_of
 from trigger_compat.floor.scan.walk import Walker
 
-_MAY_DEPEND_ON_VERSION: Final = (
+_MAY_DEPEND_ON_VERSION: Final = re.compile(
     r"AIRFLOW_V_\d|__version__|airflow\.version|ImportError|ModuleNotFoundError|hasattr|signature|find_spec"
     r"|__getattr__|create_module_getattr|get_base_airflow_version_tuple|importlib.?metadata|_PLUS\b"
     r"|getattr\(\w+, *[\"']\w+[\"'],|pkg_resources|except *:|except \(?(Base)?Exception|suppress\("
@@ -64,7 +64,6 @@ class _Scanner:
         self.names = names
         self.evaluator = Evaluator(self._attribute, self._has, self._star, self._is_patched)
         self._scopes: dict[str, Scope] = {}
-        self._asks = re.compile("")
         self._flags: set[str] = set()
         """The names that some module has for a version flag, or for Airflow's version."""
         self._own_flags: dict[str, set[str]] = {}
@@ -114,27 +113,19 @@ class _Scanner:
         """Return the modules to walk: those that ask for the version, and those that use a flag of theirs."""
         found: set[str] = set()
         flags = self._flags
-        pattern = _MAY_DEPEND_ON_VERSION
-        while True:
-            search = re.compile(pattern).search
-            new = [
-                module for module in self.source.modules if module.file not in found and search(module.text)
-            ]
+        new = [module for module in self.source.modules if _MAY_DEPEND_ON_VERSION.search(module.text)]
+        while new:
             for module in new:
                 found.add(module.file)
-                own = self.evaluator.version_names(self._scope(module), partial(_asks, module, pattern))
-                self._own_flags[module.file] = set(own)
+                asks = partial(holds_one_of, module.lines_with(_MAY_DEPEND_ON_VERSION, flags))
+                self._own_flags[module.file] = set(self.evaluator.version_names(self._scope(module), asks))
                 flags |= self._own_flags[module.file]
-            if new and flags:
-                pattern = rf"\b({'|'.join(sorted(map(re.escape, flags)))})\b"
-                continue
-            self._asks = re.compile(
-                rf"{_MAY_DEPEND_ON_VERSION}|{pattern}" if flags else _MAY_DEPEND_ON_VERSION
-            )
-            self._patched = assigned_attributes(self.source.modules, flags)
-            if self._patched:
-                self._scopes.clear()  # the names are not what they seemed to be
-            return [module for module in self.source.modules if module.file in found]
+            others = (module for module in self.source.modules if module.file not in found)
+            new = [module for module in others if not flags.isdisjoint(module.words)]
+        self._patched = assigned_attributes(self.source.modules, flags)
+        if self._patched:
+            self._scopes.clear()  # the names are not what they seemed to be
+        return [module for module in self.source.modules if module.file in found]
 
     def _walk(self, module: Module, scope: Scope, *, reports: bool) -> Walker:
         if reports:
@@ -142,7 +133,7 @@ class _Scanner:
             self.evaluator.forget()
         floor = index_of(self.source.floor) if self.source.floor else 0
         walker = Walker(module, scope, self.evaluator, self.names, RULES, reports=reports, floor=floor)
-        walker.asks = self._asks
+        walker.asks = module.lines_with(_MAY_DEPEND_ON_VERSION, self._flags) if reports else ()
         walk_body(walker, module.tree.body, Reach(), NEVER)
         return walker
 
@@ -214,10 +205,6 @@ class _Scanner:
             if module.parts:
                 found.setdefault(module.parts[-1], []).append(module)
         return found
-
-
-def _asks(module: Module, pattern: str, node: ast.stmt) -> bool:
-    return bool(re.search(f"{_MAY_DEPEND_ON_VERSION}|{pattern}", module.code_of(node)))
 
 
 def _position(removal: Removal) -> tuple[str, int, int, int, int]:

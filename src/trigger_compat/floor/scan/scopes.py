@@ -167,8 +167,10 @@ def is_version_like(value: Value) -> bool:
 
 def _value(bindings: Sequence[Binding]) -> Value:
     first = bindings[0][1]
-    if all(value == first for _, value in bindings) and (len(bindings) == 1 or isinstance(first, Reference)):
+    if len(bindings) == 1:
         return _only(first)
+    if isinstance(first, Reference) and all(value == first for _, value in bindings):
+        return first  # the same import, twice
     return merge(bindings)
 
 

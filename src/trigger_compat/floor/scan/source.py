@@ -7,7 +7,9 @@ import importlib.metadata
 import json
 import re
 import tokenize
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
@@ -21,7 +23,7 @@ from packaging.utils import canonicalize_name
 from trigger_compat.errors import SourceError
 from trigger_compat.floor.scan.model import Kind
 from trigger_compat.floor.scan.releases import GRID, ReleaseTuple, version_of
-from trigger_compat.floor.scan.syntax import first_line, last_line, lines_of
+from trigger_compat.floor.scan.syntax import lines_of, nodes_in
 from trigger_compat.parsing import parse_python
 
 SKIPPED_FOLDERS: Final = {"__pycache__", "node_modules", "site-packages", "build", "dist", "venv", "env"}
@@ -50,13 +52,22 @@ class Module:
         return lines_of(self.text)
 
     @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All nodes of the tree."""
+        return nodes_in(self.tree)
+
+    @cached_property
     def words(self) -> frozenset[str]:
         """All names in the code, its strings and its comments."""
         return frozenset(_WORD.findall(self.text))
 
-    def code_of(self, node: ast.stmt) -> str:
-        """Return the lines of a statement."""
-        return "\n".join(self.lines[first_line(node) - 1 : last_line(node)])
+    def lines_with(self, pattern: re.Pattern[str], words: AbstractSet[str]) -> list[int]:
+        """Return the lines on which a pattern matches or one of some words stands, in order."""
+        places = [found.start() for found in pattern.finditer(self.text)]
+        if not words.isdisjoint(self.words):
+            places += [found.start() for found in _WORD.finditer(self.text) if found[0] in words]
+        ends = [found.start() for found in re.finditer("\n", self.text)] if places else []
+        return sorted({bisect_left(ends, place) + 1 for place in places})
 
     @cached_property
     def parts(self) -> tuple[str, ...]:

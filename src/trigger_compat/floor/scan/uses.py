@@ -76,10 +76,10 @@ def uses_of(modules: Sequence[Module], wanted: set[str]) -> Uses:
             continue
         docstrings = {
             id(node.value)
-            for node in ast.walk(module.tree)
+            for node in module.nodes
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         }
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if id(node) not in docstrings:
                 _add_use(node, module, wanted, uses)
     return uses

@@ -165,9 +165,7 @@ def _matches(walker: Walker, pattern: ast.pattern, subject: ast.expr, value: Val
     return UNKNOWN_TRUTH
 
 
-def _matches_sequence(
-    walker: Walker, pattern: ast.MatchSequence, subject: ast.expr, value: Value
-) -> Truth:
+def _matches_sequence(walker: Walker, pattern: ast.MatchSequence, subject: ast.expr, value: Value) -> Truth:
     """Return where a tuple or list such as ``version.release`` matches, element by element."""
     stars = [index for index, part in enumerate(pattern.patterns) if isinstance(part, ast.MatchStar)]
     wanted = len(pattern.patterns) - len(stars)

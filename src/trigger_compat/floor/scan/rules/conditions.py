@@ -33,7 +33,7 @@ def report_constant(walker: Walker, node: Any, reach: Reach, dead_from: Point) -
     truth = truth_of(value)
     always, never = (gone_from(reach.may & ~known, reach.may) for known in truth)
     point = min(always, never)
-    if LAST_FLOOR < point and value.is_known_on(reach.may):
+    if point > LAST_FLOOR and value.is_known_on(reach.may):
         probes.report_changing(walker, node)
     elif point < NEVER:
         walker.covered = True  # a part that decides earlier is reported still

@@ -15,6 +15,7 @@ from trigger_compat.floor.scan.syntax import (
     FunctionDefinition,
     assigned_name,
     excerpt,
+    nodes_in,
     takes_arguments,
 )
 from trigger_compat.floor.scan.walk import Walker
@@ -121,7 +122,7 @@ def report_exports(walker: Walker, node: Assignment, dead_from: Point) -> None:
     Before: ``__all__ = ["AIRFLOW_V_3_0_PLUS", "BaseHook"]``
     After 3.0: ``__all__ = ["BaseHook"]``
     """
-    for name in ast.walk(node):
+    for name in nodes_in(node):
         if isinstance(name, ast.Constant) and isinstance(name.value, str):
             point = constant_from(walker.scope.exported(name.value), Reach())
             if point < dead_from:

@@ -25,6 +25,7 @@ from trigger_compat.floor.scan.syntax import (
     excerpt,
     header_end,
     last_part,
+    nodes_in,
 )
 from trigger_compat.floor.scan.walk import Walker
 
@@ -120,7 +121,7 @@ def _report_undecided(walker: Walker, node: ast.Try | ast.With | ast.AsyncWith, 
     if any(about.startswith("airflow.") for about in guard.about):
         walker.recorder.undecided(node.lineno, f"try: import {guard.subject}", guard.reasons[0])
         return
-    for call in (inner for part in node.body for inner in ast.walk(part) if isinstance(inner, ast.Call)):
+    for call in (inner for part in node.body for inner in nodes_in(part) if isinstance(inner, ast.Call)):
         if _IMPORTS_BY_NAME.search(ast.unparse(call.func)) and "airflow." in ast.unparse(call):
             reason = "a function imports it by a name, in a block that catches import errors"
             walker.recorder.undecided(call.lineno, excerpt(call), reason)

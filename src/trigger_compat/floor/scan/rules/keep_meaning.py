@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from trigger_compat.floor.scan.bindings import stored_names
 from trigger_compat.floor.scan.releases import NEVER
-from trigger_compat.floor.scan.syntax import FunctionDefinition, own_nodes
+from trigger_compat.floor.scan.syntax import FunctionDefinition, nodes_in, own_nodes
 from trigger_compat.floor.scan.uses import DeadCode
 from trigger_compat.floor.scan.walk import Walker
 
@@ -60,7 +60,7 @@ def _left_unbound(
         places = [inner for inner in stored if inner.id == name]
         if len(places) != counts[name] or not all(map(goes, places)):
             continue  # a parameter, an import or the like binds it too
-        reads = (inner for inner in ast.walk(node) if isinstance(inner, ast.Name) and inner.id == name)
+        reads = (inner for inner in nodes_in(node) if isinstance(inner, ast.Name) and inner.id == name)
         if any(isinstance(inner.ctx, ast.Load) and not goes(inner) for inner in reads):
             return name
     return None

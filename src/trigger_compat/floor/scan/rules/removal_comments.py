@@ -25,6 +25,11 @@ _AIRFLOW: Final = re.compile(r"airflow", re.IGNORECASE)
 _GOES: Final = re.compile(
     r"\b(remove|removed|drop|dropped|delete|deleted|get rid of|clean ?up)\b", re.IGNORECASE
 )
+_MAY_ANNOUNCE: Final = re.compile(
+    r"#[^\n]*?\b(?:[Rr]emove|[Dd]rop|[Dd]elete|[Gg]et|[Cc]lean|TODO|FIXME|todo|fixme|[Tt]odo)"
+    r"|his (?:if|branch|check|method|function|class)\b"
+)
+"""A file without any of these has no such comment; the patterns below take longer to look."""
 _IS_TASK: Final = re.compile(r"^\W*(?:todo|fixme)\b", re.IGNORECASE)
 _VERSION: Final = r"(?P<version>\d+\.\d+(?:\.\d+)?)"
 _MINIMUM: Final = re.compile(
@@ -75,11 +80,11 @@ def announced(module: Module) -> Iterator[Removal]:
     Before: ``# Remove this once the minimum Airflow version is 3.0``, then ``if soft_fail: ...``
     After 3.0: nothing, if the comment is right; the code does not prove it
     """
-    if not _AIRFLOW.search(module.text) or not any(
-        pattern.search(module.text) for pattern in (_MINIMUM, _ENDS)
-    ):
+    if not _MAY_ANNOUNCE.search(module.text) or not _AIRFLOW.search(module.text):
         return
-    nodes = list(ast.walk(module.tree))
+    if not any(pattern.search(module.text) for pattern in (_MINIMUM, _ENDS)):
+        return
+    nodes = module.nodes
     statements = [node for node in nodes if isinstance(node, ast.stmt)]
     yield from _by_docstrings(nodes, module)
     handlers = {first_line(node.body[0]): node for node in nodes if isinstance(node, ast.ExceptHandler)}
