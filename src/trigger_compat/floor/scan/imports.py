@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Final
 
-from trigger_compat.floor.scan.evaluate import absolute
 from trigger_compat.floor.scan.names import NameTable, Presence
 from trigger_compat.floor.scan.reach import Reach
 from trigger_compat.floor.scan.releases import ALL_RELEASES, ReleaseSet
-from trigger_compat.floor.scan.syntax import ImportStatement, last_part, nodes_in
+from trigger_compat.floor.scan.syntax import ImportStatement, absolute, last_part, nodes_in
 
 CATCH_IMPORT_ERRORS: Final = {"ImportError", "Exception", "BaseException"}
 MODULE_ERROR: Final = "ModuleNotFoundError"

@@ -42,8 +42,9 @@ def undecided_mentions(
     removals: Collection[Removal],
     undecided: Collection[Undecided],
     understood: Collection[int],
+    *,
     attributes: Collection[str],
-    flags: Collection[str] = (),
+    flags: Collection[str],
 ) -> Iterator[Undecided]:
     """Yield the mentions of Airflow's version that a scan neither decided nor listed.
 
@@ -101,8 +102,8 @@ def _mentions(
             text = ast.unparse(node)
             if _FLAG_LIKE.fullmatch(node.attr) or node.attr in attributes or _VERSION.fullmatch(text):
                 yield node, text
-        elif _ASKS_AIRFLOW.fullmatch(text := ast.unparse(node) if isinstance(node, _CALL_OR_LIST) else ""):
-            yield node, text
+        elif isinstance(node, _CALL_OR_LIST) and _ASKS_AIRFLOW.fullmatch(ast.unparse(node)):
+            yield node, ast.unparse(node)
         elif isinstance(node, ast.Call) and last_part(ast.unparse(node.func)) in _READS_METADATA:
             for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
                 if isinstance(argument, ast.Constant) and _DISTRIBUTION.fullmatch(str(argument.value)):

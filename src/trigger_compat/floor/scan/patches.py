@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, TypeGuard
 
 from trigger_compat.floor.scan.abstract_values import Unknown
 from trigger_compat.floor.scan.airflow_version import flag_by_name
@@ -15,6 +15,7 @@ from trigger_compat.floor.scan.source import Module
 
 _ANY: Final = "*"
 _BY_NAME: Final = re.compile(r"\b(?:import_module|__import__)\(|sys\.modules\b")
+_CHANGES: Final = {"update", "setdefault", "pop"}
 _NAMESPACE: Final = re.compile(r"vars\((.+)\)|(.+)\.__dict__")
 
 
@@ -55,10 +56,9 @@ def _assigned(nodes: Sequence[ast.AST]) -> Iterator[str]:
                 name != _ANY or _BY_NAME.search(ast.unparse(node.args[0]))
             ):
                 yield name
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            if node.func.attr in ("update", "setdefault", "pop") and _is_namespace(node.func.value, roots):
-                yield from (keyword.arg or _ANY for keyword in node.keywords)
-                yield from map(_text, node.args[:1])
+        elif _changes_namespace(node, roots):
+            yield from (keyword.arg or _ANY for keyword in node.keywords)
+            yield from map(_text, node.args[:1])
 
 
 def _modules(nodes: Sequence[ast.AST]) -> Iterator[str]:
@@ -77,7 +77,13 @@ def _is_module(node: ast.expr, roots: Collection[str]) -> bool:
 
 def _is_namespace(node: ast.expr, roots: Collection[str]) -> bool:
     found = _NAMESPACE.fullmatch(ast.unparse(node))
-    return bool(found) and _is_module(ast.parse(found[1] or found[2], mode="eval").body, roots)
+    return found is not None and _is_module(ast.parse(found[1] or found[2], mode="eval").body, roots)
+
+
+def _changes_namespace(node: ast.AST, roots: Collection[str]) -> TypeGuard[ast.Call]:
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        return False
+    return node.func.attr in _CHANGES and _is_namespace(node.func.value, roots)
 
 
 def _text(node: ast.expr) -> str:

@@ -15,6 +15,8 @@ from trigger_compat.floor.scan.abstract_values import DEPENDS, UNKNOWN, Unknown,
 from trigger_compat.floor.scan.airflow_version import imported, unbound
 from trigger_compat.floor.scan.bindings import stored_names
 from trigger_compat.floor.scan.evaluate import Evaluator
+from trigger_compat.floor.scan.expressions import BY_TYPE
+from trigger_compat.floor.scan.functions import version_names
 from trigger_compat.floor.scan.mentions import undecided_mentions
 from trigger_compat.floor.scan.model import Removal, Undecided
 from trigger_compat.floor.scan.names import NameTable
@@ -62,7 +64,7 @@ class _Scanner:
     def __init__(self, source: Source, names: NameTable) -> None:
         self.source = source
         self.names = names
-        self.evaluator = Evaluator(self._attribute, self._has, self._star, self._is_patched)
+        self.evaluator = Evaluator(BY_TYPE, self._attribute, self._has, self._star, self._is_patched)
         self._scopes: dict[str, Scope] = {}
         self._flags: set[str] = set()
         """The names that some module has for a version flag, or for Airflow's version."""
@@ -97,8 +99,8 @@ class _Scanner:
                     found,
                     recorder.open,
                     recorder.understood,
-                    attributes,
-                    self._own_flags.get(module.file, ()),
+                    attributes=attributes,
+                    flags=self._own_flags.get(module.file, ()),
                 )
             )
             removals += comments_on_dead_code(module, found)
@@ -118,7 +120,7 @@ class _Scanner:
             for module in new:
                 found.add(module.file)
                 asks = partial(holds_one_of, module.lines_with(_MAY_DEPEND_ON_VERSION, flags))
-                self._own_flags[module.file] = set(self.evaluator.version_names(self._scope(module), asks))
+                self._own_flags[module.file] = set(version_names(self.evaluator, self._scope(module), asks))
                 flags |= self._own_flags[module.file]
             others = (module for module in self.source.modules if module.file not in found)
             new = [module for module in others if not flags.isdisjoint(module.words)]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 FunctionDefinition = ast.FunctionDef | ast.AsyncFunctionDef
@@ -15,10 +14,17 @@ Assignment = ast.Assign | ast.AnnAssign
 
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _OPERATORS: Final = ("ctx", "op", "ops", "type_comment", "arg", "attr", "kind")
-_PLAIN_FIELDS: Final[Mapping[type[ast.AST], tuple[str, ...]]] = {
-    ast.Constant: ast.Constant._fields,
-    ast.Name: ast.Name._fields,
-}
+
+
+class _Fields(dict[type[ast.AST], tuple[str, ...]]):
+    """The fields of each type of node that hold other nodes."""
+
+    def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
+        self[kind] = tuple(field for field in kind._fields if field not in _OPERATORS)
+        return self[kind]
+
+
+_FIELDS: Final = _Fields({ast.Constant: (), ast.Name: ()})
 _EXCERPT_LENGTH: Final = 80
 _ELSE: Final = re.compile(r"\s*else\s*:")
 
@@ -64,19 +70,13 @@ def nodes_in(root: ast.AST) -> list[ast.AST]:
     """
     found = [root]
     for node in found:  # the list grows
-        for name in _fields_of(type(node)):
+        for name in _FIELDS[type(node)]:
             value = getattr(node, name, None)
             if isinstance(value, ast.AST):
                 found.append(value)
             elif isinstance(value, list):
                 found += [part for part in value if isinstance(part, ast.AST)]
     return found
-
-
-@cache
-def _fields_of(kind: type[ast.AST]) -> tuple[str, ...]:
-    """Return the fields of a type of node that hold other nodes."""
-    return tuple(field for field in kind._fields if field not in _PLAIN_FIELDS.get(kind, _OPERATORS))
 
 
 def own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
@@ -137,3 +137,11 @@ def takes_arguments(node: FunctionDefinition) -> bool:
 def last_part(dotted: str) -> str:
     """Return what follows the last dot: ``parse`` of ``packaging.version.parse``."""
     return dotted.rpartition(".")[2]
+
+
+def absolute(node: ast.ImportFrom, package: tuple[str, ...]) -> str:
+    """Return the module that ``from ... import`` names, seen from a package."""
+    if not node.level:
+        return node.module or ""
+    base = package[: len(package) - node.level + 1]
+    return ".".join((*base, *filter(None, [node.module])))

@@ -6,6 +6,7 @@ import ast
 
 from trigger_compat.floor.scan.abstract_values import UNKNOWN, PerRelease, Value, truth_of
 from trigger_compat.floor.scan.bindings import bound_name
+from trigger_compat.floor.scan.functions import returned
 from trigger_compat.floor.scan.model import Category, Role
 from trigger_compat.floor.scan.reach import Reach
 from trigger_compat.floor.scan.releases import NEVER, Point, floor_name, gone_from
@@ -77,7 +78,7 @@ def report_function(walker: Walker, node: FunctionDefinition, reach: Reach, dead
     """
     if takes_arguments(node):
         return False
-    point = constant_from(walker.evaluator.returned(Function(node, walker.scope)), reach)
+    point = constant_from(returned(walker.evaluator, Function(node, walker.scope)), reach)
     if point < dead_from:
         reason = f"{node.name}() always returns the same on Airflow >= {floor_name(point)}"
         walker.recorder.node(node, point, Category.FLAG, reason, names=(node.name,), role=Role.DEFINITION)
