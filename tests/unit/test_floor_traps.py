@@ -234,6 +234,12 @@ def test_a_flag_in_a_text_that_is_code_is_listed(tmp_path: Path) -> None:
     assert [place.line for place in found.undecided if place.file == "tests/test_it.py"] == [4, 6, 7, 8]
 
 
+def test_a_version_that_is_passed_on_is_listed_where_it_is_compared(tmp_path: Path) -> None:
+    text = "def f(airflow_version, own_version):\n    if own_version < 2: pass\n    return airflow_version.major < 3\n"
+
+    assert [place.line for place in scanned(tmp_path, {"pkg/a.py": text}).undecided] == [3]
+
+
 def test_what_is_not_read_is_named_if_it_mentions_the_version(tmp_path: Path) -> None:
     files = {
         "pkg/a.py": "x = 1\n",

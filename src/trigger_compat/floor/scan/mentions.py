@@ -29,10 +29,11 @@ _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _TABLES: Final = (ast.Dict, ast.List, ast.Set, ast.Tuple, ast.JoinedStr)
 """What a name may hold that is about an Airflow and tests nothing."""
 _FLAG: Final = re.compile(r"\bAIRFLOW_V_\d+_\d+\w*_PLUS\b|^AIRFLOW_(?:CORE_)?VERSION$")
+_PASSED_ON: Final = re.compile(r"(?:\w+\.)*_?airflow_version(?:\.(?:major|minor|release))?", re.IGNORECASE)
 _FOR_PEOPLE: Final = {"reason", "message", "msg", "help", "description"}
 _READS_METADATA: Final = {"version", "distribution", "get_distribution", "require", "metadata"}
 _WORDS: Final = (
-    r"AIRFLOW_?V?_?\d|AIRFLOW_(?:CORE_)?VERSION|airflow.{1,4}version|AF_?V?_?\d|(?:airflow|af)_?v?\d|apache[-_]airflow"
+    r"airflow_version|AIRFLOW_?V?_?\d|AIRFLOW_(?:CORE_)?VERSION|airflow.{1,4}version|AF_?V?_?\d|(?:airflow|af)_?v?\d|apache[-_]airflow"
     r"|airflow\W{1,3}(?:\w+\.)?(?:__)?version"
 )
 
@@ -95,6 +96,9 @@ def _mentions(
     }
     for node in nodes:
         yield from ((text, f"the text {text.value!r}") for text in _flags_in_texts(node))
+        if isinstance(node, ast.Compare):  # a parameter, or an attribute that some caller has set
+            sides = (node.left, *node.comparators)
+            yield from ((node, name) for name in map(ast.unparse, sides) if _PASSED_ON.fullmatch(name))
         if isinstance(node, ast.Name) and (node.id in flags or _FLAG_LIKE.fullmatch(node.id)):
             if isinstance(node.ctx, ast.Load) and node.id not in tables:
                 yield node, node.id
