@@ -235,7 +235,9 @@ def test_a_flag_in_a_text_that_is_code_is_listed(tmp_path: Path) -> None:
 
 
 def test_a_version_that_is_passed_on_is_listed_where_it_is_compared(tmp_path: Path) -> None:
-    text = "def f(airflow_version, own_version):\n    if own_version < 2: pass\n    return airflow_version.major < 3\n"
+    text = (
+        "def f(airflow_version, own):\n    if own.version < 2: pass\n    return airflow_version.major < 3\n"
+    )
 
     assert [place.line for place in scanned(tmp_path, {"pkg/a.py": text}).undecided] == [3]
 

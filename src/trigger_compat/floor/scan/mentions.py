@@ -96,9 +96,7 @@ def _mentions(
     }
     for node in nodes:
         yield from ((text, f"the text {text.value!r}") for text in _flags_in_texts(node))
-        if isinstance(node, ast.Compare):  # a parameter, or an attribute that some caller has set
-            sides = (node.left, *node.comparators)
-            yield from ((node, name) for name in map(ast.unparse, sides) if _PASSED_ON.fullmatch(name))
+        yield from _passed_on(node)
         if isinstance(node, ast.Name) and (node.id in flags or _FLAG_LIKE.fullmatch(node.id)):
             if isinstance(node.ctx, ast.Load) and node.id not in tables:
                 yield node, node.id
@@ -126,3 +124,10 @@ def _flags_in_texts(node: ast.AST) -> Iterator[ast.Constant]:
     for part in parts:
         if isinstance(part, ast.Constant) and isinstance(part.value, str) and _FLAG.search(part.value):
             yield part
+
+
+def _passed_on(node: ast.AST) -> Iterator[tuple[ast.expr, str]]:
+    """Yield the comparison of a version that is a parameter, or an attribute that some caller has set."""
+    if isinstance(node, ast.Compare):
+        sides = map(ast.unparse, (node.left, *node.comparators))
+        yield from ((node, side) for side in sides if _PASSED_ON.fullmatch(side))
