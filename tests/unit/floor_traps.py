@@ -399,7 +399,7 @@ TRAPS: dict[str, tuple[list[int], str]] = {
         """,
     ),
     "or with something else": (
-        [],
+        [2],
         """
         x = [1]
         y = x or NEW

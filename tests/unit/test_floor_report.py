@@ -98,7 +98,12 @@ def test_each_place_is_listed_at_one_floor(tmp_path: Path) -> None:
 def test_the_policies_disagree_today() -> None:
     asked = {name: policy_dates.floor_asked_for(each, TODAY, KNOWN) for name, each in POLICIES.items()}
 
-    assert asked == {"airflow-providers": (3, 2), "minimum-versions": (3, 1), "spec-0": (2, 11)}
+    assert asked == {
+        "airflow-providers": (3, 2),
+        "minimum-versions": (3, 1),
+        "airflow-eol": (3, 0),
+        "spec-0": (2, 11),
+    }
 
 
 @pytest.mark.parametrize(
@@ -113,6 +118,11 @@ def test_the_policies_disagree_today() -> None:
         ("spec-0", (3, 0), date(2027, 5, 20)),
         ("spec-0", (2, 11), date(2026, 8, 15)),
         ("airflow-providers", (3, 4), date(2027, 7, 6)),
+        # Airflow 2 ended on that day, and upstream has set none for Airflow 3.
+        ("airflow-eol", (3, 0), date(2026, 4, 22)),
+        ("airflow-eol", (2, 11), date(2026, 4, 22)),
+        ("airflow-eol", (3, 1), None),
+        ("airflow-eol", (3, 4), None),
     ],
 )
 def test_a_policy_allows_a_floor_from_a_day_on(name: str, minor: tuple[int, int], day: date | None) -> None:
@@ -120,8 +130,9 @@ def test_a_policy_allows_a_floor_from_a_day_on(name: str, minor: tuple[int, int]
 
 
 def test_a_preview_is_never_asked_for() -> None:
-    for each in POLICIES.values():
-        assert policy_dates.floor_asked_for(each, date(2040, 1, 1), KNOWN) == (3, 3)
+    for name, each in POLICIES.items():
+        newest = (3, 0) if name == "airflow-eol" else (3, 3)
+        assert policy_dates.floor_asked_for(each, date(2040, 1, 1), KNOWN) == newest
 
 
 def test_a_month_without_the_day_ends_earlier() -> None:

@@ -19,14 +19,18 @@ import pytest
 from packaging.version import Version
 
 from tests.unit.floor_traps import FIRST, HEAD, TRAPS
+from tests.unit.floor_traps_more import MORE_TRAPS
 from tests.unit.floors import RELEASES, scanned
 from trigger_compat.floor.rewrite.lines import delete_lines
 from trigger_compat.floor.scan import scanner, source
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.releases import index_of
 
-CODES = {name: dedent(code).lstrip("\n") for name, (_, code) in TRAPS.items()}
-LISTED = {name: (lines, CODES[name]) for name, (lines, _) in TRAPS.items()}
+ALL_TRAPS = TRAPS | MORE_TRAPS
+CODES = {name: dedent(code).lstrip("\n") for name, (_, code) in ALL_TRAPS.items()}
+LISTED = {name: (lines, CODES[name]) for name, (lines, _) in ALL_TRAPS.items()}
+UNUSUAL = ("2.11.0rc1", "2.11.1", "3.0.0rc1", "3.0.10", "3.1.0b1", "3.2.0rc2", "3.2.0+local.1", "3.3.0.dev0")
+"""Releases that differ from ``x.y.z`` with one digit each, which is what much code expects."""
 
 
 def run(text: str, release: str, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
@@ -71,9 +75,20 @@ def test_a_rewrite_does_what_the_source_did(
     removals = [each for each in scanned(tmp_path, text).removals if each.removable_from <= point]
     after = delete_lines(text, removals)
 
-    for release in RELEASES:
+    for release in (*RELEASES, *UNUSUAL):
         if Version(release) >= Version(floor):
-            assert run(after, release, monkeypatch) == run(text, release, monkeypatch), (release, after)
+            before = _outcome(text, release, monkeypatch)
+            if release in UNUSUAL and isinstance(before, str):
+                continue  # ``int("0rc1")`` fails: the code was not written for such a release
+            assert _outcome(after, release, monkeypatch) == before, (release, after)
+
+
+def _outcome(text: str, release: str, monkeypatch: pytest.MonkeyPatch) -> list[Any] | str:
+    """Return what code logs, or the error that it raises."""
+    try:
+        return run(text, release, monkeypatch)
+    except Exception as error:  # noqa: BLE001 - whatever the trap raises
+        return repr(error)
 
 
 @pytest.mark.parametrize("code", CODES.values(), ids=CODES.keys())
@@ -145,6 +160,11 @@ def test_a_package_folder_gives_what_the_distribution_gives(tmp_path: Path) -> N
         "from pkg import consts\nconsts.is_three = False\n",
         "import pkg.consts as c\nsetattr(c, 'is_three', False)\n",
         "import pkg.consts\ndel pkg.consts.is_three\n",
+        "import pkg.consts as c\nc.__dict__['is_three'] = False\n",
+        "import pkg.consts as c\nvars(c).update(is_three=False)\n",
+        "import sys\nsys.modules['pkg.consts'].is_three = False\n",
+        "import importlib\nm = importlib.import_module('pkg.consts')\nm.is_three = False\n",
+        "import importlib\nsetattr(importlib.import_module('pkg.consts'), 'is_' + 'three', False)\n",
     ],
 )
 def test_what_another_module_changes_is_not_certain(tmp_path: Path, patch: str) -> None:
@@ -190,6 +210,64 @@ def test_a_lazy_module_decides_nothing_by_a_name(tmp_path: Path) -> None:
 
     assert not result.removals
     assert [(place.file, place.line) for place in result.undecided] == [("pkg/user.py", 2)]
+
+
+TEXTS = """
+    from unittest import mock
+    import pytest
+    from pkg.compat import AIRFLOW_V_3_0_PLUS
+    @mock.patch("pkg.user.AIRFLOW_V_3_0_PLUS", False)
+    def test_patched(monkeypatch):
+        monkeypatch.setattr("pkg.user.AIRFLOW_V_3_0_PLUS", True)
+        assert eval("AIRFLOW_V_3_0_PLUS")
+    @pytest.mark.skipif("not AIRFLOW_V_3_0_PLUS", reason="needs AIRFLOW_V_3_0_PLUS")
+    def test_by_text(): ...
+    @pytest.mark.skipif(reason="AIRFLOW_V_3_0_PLUS", condition=False)
+    def test_for_people(): ...
+    """
+
+
+def test_a_flag_in_a_text_that_is_code_is_listed(tmp_path: Path) -> None:
+    compat = "from airflow import __version__\nAIRFLOW_V_3_0_PLUS = __version__ >= '3'\n"
+    found = scanned(tmp_path, {"pkg/compat.py": compat, "tests/test_it.py": TEXTS})
+
+    assert [place.line for place in found.undecided if place.file == "tests/test_it.py"] == [4, 6, 7, 8]
+
+
+def test_a_version_that_is_passed_on_is_listed_where_it_is_compared(tmp_path: Path) -> None:
+    text = (
+        "def f(airflow_version, own):\n    if own.version < 2: pass\n    return airflow_version.major < 3\n"
+    )
+
+    assert [place.line for place in scanned(tmp_path, {"pkg/a.py": text}).undecided] == [3]
+
+
+def test_what_is_not_read_is_named_if_it_mentions_the_version(tmp_path: Path) -> None:
+    files = {
+        "pkg/a.py": "x = 1\n",
+        "pkg/a.pyi": "from airflow.version import version\n",
+        "pkg/b.pyi": "x: int\n",
+        "pkg/n.ipynb": '{"cells": [{"source": ["if AIRFLOW_V_3_0_PLUS: pass"]}]}',
+    }
+
+    assert [file for file, _ in scanned(tmp_path, files).source.broken] == ["pkg/a.pyi", "pkg/n.ipynb"]
+
+
+def test_a_skip_of_a_whole_module_decides_what_is_below(tmp_path: Path) -> None:
+    text = """
+        import pytest, unittest
+        from airflow import __version__
+        V3 = __version__ >= "3"
+        if not V3:
+            pytest.skip("x", allow_module_level=True)
+        @unittest.skipIf(V3, "x")
+        def test_never(): ...
+        @unittest.skipUnless(V3, "x")
+        def test_always(): ...
+        """
+    found = {(each.line, each.category) for each in scanned(tmp_path, {"tests/test_it.py": text}).removals}
+
+    assert {(4, Category.DEAD), (6, Category.DEAD), (8, Category.CONSTANT)} <= found
 
 
 def _ruff() -> str | None:

@@ -306,12 +306,17 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "unknown rule of a policy": (
         "id: spec-0, rule: drop-after",
         "id: spec-0, rule: drop",
-        "policies[2] (spec-0): rule = 'drop': unknown; use one of drop-after, newest-at-least",
+        "policies[3] (spec-0): rule = 'drop': unknown; use one of drop-after, newest-at-least, end-of-life",
     ),
     "bad months": (
         "months: 24",
         "months: two years",
-        "policies[2] (spec-0): months = 'two years': not a number from 1 to 999; write one",
+        "policies[3] (spec-0): months = 'two years': not a number from 0 to 999; write one",
+    ),
+    "days of another rule": (
+        "rule: end-of-life",
+        "rule: drop-after",
+        "policies[2] (airflow-eol): ends = {'2': datetime.date(2026, 4, 22)}: the rule end-of-life has days",
     ),
     "another schema": ("schema: 1", "schema: 2", "top level: schema = 2: unknown; use one of 1"),
     "unknown block": ("policies:\n", "rules:\n", "top level: rules = "),

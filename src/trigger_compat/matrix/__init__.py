@@ -9,7 +9,7 @@ of one line that names the row, the field, the value and what to write instead.
 
 from __future__ import annotations
 
-from trigger_compat.matrix.checks import POLICY_RULES, PYTHONS
+from trigger_compat.matrix.checks import END_OF_LIFE, POLICY_RULES, PYTHONS
 from trigger_compat.matrix.model import (
     FILE_NAME,
     Deviation,
@@ -34,6 +34,7 @@ from trigger_compat.matrix.output import (
 from trigger_compat.matrix.reader import find, load, parse
 
 __all__ = (
+    "END_OF_LIFE",
     "FILE_NAME",
     "POLICY_RULES",
     "PYTHONS",

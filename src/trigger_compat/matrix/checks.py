@@ -24,6 +24,7 @@ PYTHONS: Final = tuple(SCHEMA["definitions"]["python"]["enum"])
 POLICY_RULES: Final = tuple(SCHEMA["definitions"]["policy"]["properties"]["rule"]["enum"])
 
 Row = TypeVar("Row")
+END_OF_LIFE: Final = "end-of-life"
 _KEYS: Final = {"untried": "python", "deviations": "id", "policies": "id"}
 """The first key of a row, where it is not ``airflow``."""
 
@@ -53,7 +54,8 @@ def check_shape(document: Any) -> None:
         if isinstance(rows, list):
             keys = SCHEMA["definitions"][SCHEMA["properties"][section]["items"]["$ref"].split("/")[-1]]
             for place, row in enumerate(rows):
-                _check_order(_name(section, place, row), row, keys["required"])
+                optional = [key for key in keys["properties"] if key in row and key not in keys["required"]]
+                _check_order(_name(section, place, row), row, [*keys["required"], *optional])
 
 
 def _explain(document: Any, error: Any) -> NoReturn:
@@ -107,6 +109,7 @@ def check_rules(matrix: Matrix) -> None:
     _check_pins_and_exclusions(matrix)
     _check_untried(matrix)
     _check_deviations(matrix)
+    _check_policies(matrix)
 
 
 def _named(section: str, rows: Sequence[Row]) -> Iterable[tuple[str, Row]]:
@@ -195,6 +198,13 @@ def _check_untried(matrix: Matrix) -> None:
     for name, row in _named("untried", matrix.untried):
         if row.python not in declared:
             fail(name, "python", row.python, "no release has it; delete the row")
+
+
+def _check_policies(matrix: Matrix) -> None:
+    for name, row in _named("policies", matrix.policies):
+        if bool(row.ends) != (row.rule == END_OF_LIFE):
+            problem = f"the rule {END_OF_LIFE} has days, and no other; add or delete them"
+            fail(name, "ends", dict(row.ends), problem)
 
 
 def _check_deviations(matrix: Matrix) -> None:

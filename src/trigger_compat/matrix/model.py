@@ -102,6 +102,8 @@ class Policy:
     rule: str
     months: int
     source: str
+    ends: tuple[tuple[str, date], ...] = ()
+    """The days on which majors or minors end, for the rule ``end-of-life``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

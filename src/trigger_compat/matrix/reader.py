@@ -66,7 +66,7 @@ def parse(text: str) -> Matrix:
         pins=tuple(Pin(**row) for row in document["pins"]),
         untried=tuple(Untried(**row) for row in document["untried"]),
         deviations=tuple(_deviation(row) for row in document["deviations"]),
-        policies=tuple(Policy(**row) for row in document["policies"]),
+        policies=tuple(_policy(row) for row in document["policies"]),
     )
     checks.check_rules(matrix)
     return matrix
@@ -78,6 +78,11 @@ def _dates(row: Mapping[str, Any]) -> dict[str, date]:
 
 def _release(row: Mapping[str, Any]) -> Release:
     return Release(**{**row, **_dates(row), "pythons": tuple(row["pythons"])})
+
+
+def _policy(row: Mapping[str, Any]) -> Policy:
+    ends = tuple((line, date.fromisoformat(day)) for line, day in row.get("ends", {}).items())
+    return Policy(**{**row, "ends": ends})
 
 
 def _deviation(row: Mapping[str, Any]) -> Deviation:

@@ -12,12 +12,15 @@ from typing import Final
 from packaging.version import Version
 
 from trigger_compat.errors import UnknownFloor
-from trigger_compat.floor.scan.releases import Minor, minor_of
-from trigger_compat.matrix import POLICY_RULES, Matrix, Policy
+from trigger_compat.floor.scan.releases import Minor, dotted, minor_of
+from trigger_compat.matrix import END_OF_LIFE, POLICY_RULES, Matrix, Policy
 
 _MONTHS_OF_A_YEAR: Final = 12
 CAVEATS: Final[Mapping[str, str]] = {
-    "airflow-providers": "written for Airflow 2, by its own words not settled for Airflow 3, and applied late"
+    "airflow-providers": (
+        "written for Airflow 2, by its own words not settled for Airflow 3, and applied late"
+    ),
+    "airflow-eol": "upstream ends a major, and has set no day for Airflow 3",
 }
 """What a reader must know before acting on a policy."""
 
@@ -63,14 +66,26 @@ def allowed_from(policy: Policy, floor: Minor, known: Sequence[FirstRelease]) ->
 
     ``drop-after`` drops each older minor some months after that minor came out, so the youngest of them
     decides. 2.11 came out after 3.0. ``newest-at-least`` asks for the age of the floor itself.
+    ``end-of-life`` waits for the end of each older minor, or of its major. Without such a day, nobody knows.
     """
     own = next((first for first in known if first.minor == floor), None)
     if own is None or own.is_preview:
         return None
     if policy.rule == "newest-at-least":
         return add_months(own.day, policy.months)
-    older = [first.day for first in known if first.minor < floor]
-    return max(own.day, add_months(max(older), policy.months)) if older else own.day
+    older = [_start_of_dropping(policy, first) for first in known if first.minor < floor]
+    days = [day for day in older if day is not None]
+    if len(days) < len(older):
+        return None
+    return max(own.day, add_months(max(days), policy.months)) if days else own.day
+
+
+def _start_of_dropping(policy: Policy, first: FirstRelease) -> date | None:
+    """Return the day from which the months of a policy count for a minor that it drops."""
+    if policy.rule != END_OF_LIFE:
+        return first.day
+    ends = dict(policy.ends)
+    return ends.get(dotted(first.minor)) or ends.get(str(first.minor[0]))
 
 
 def earliest_day(policy: Policy, floor: Minor, known: Sequence[FirstRelease]) -> date | None:
@@ -100,7 +115,8 @@ def choose(text: str, matrix: Matrix) -> Policy:
     policies: Mapping[str, Policy] = {policy.id: policy for policy in matrix.policies}
     if text in policies:
         return policies[text]
-    own = re.fullmatch(rf"({'|'.join(POLICY_RULES)}):([1-9]\d?)", text)
+    rules = "|".join(rule for rule in POLICY_RULES if rule != END_OF_LIFE)  # that one needs days
+    own = re.fullmatch(rf"({rules}):([1-9]\d?)", text)
     if not own:
         known = ", ".join(policies)
         raise UnknownFloor(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trigger_compat.floor.scan.reach import UNKNOWN_TRUTH, Truth
-from trigger_compat.floor.scan.releases import ALL_RELEASES, GRID, Point, ReleaseSet
+from trigger_compat.floor.scan.releases import ALL_RELEASES, GRID, PRE_RELEASES, Point, ReleaseSet
 
 
 class Value:
@@ -80,9 +80,13 @@ class PerRelease(Value):
         known = [value for value in self.values if value is not UNKNOWN]
         return bool(known) and all(isinstance(value, (bool, Opaque)) for value in known)
 
-    def answer_from(self, point: Point) -> bool | None:
-        """Return True or False if that very object is what is known from a point on, or else None."""
-        known = [value for value in self.values[point:] if value is not UNKNOWN]
+    def answer_from(self, point: Point, releases: ReleaseSet = ALL_RELEASES) -> bool | None:
+        """Return True or False if that very object is what is known from a point on, or else None.
+
+        :param releases: those that come to the place; the others do not matter.
+        """
+        here = (value for at, value in enumerate(self.values) if at >= point and releases >> at & 1)
+        known = [value for value in here if value is not UNKNOWN]
         return next(
             (answer for answer in (True, False) if known and all(value is answer for value in known)), None
         )
@@ -153,8 +157,12 @@ def apply(function: Callable[..., Any], *arguments: Value) -> Value:
     if all(isinstance(argument, Constant) for argument in arguments):
         result = _call(function, [argument.value for argument in arguments if isinstance(argument, Constant)])
         return UNKNOWN if result is UNKNOWN else Constant(result)
-    by_release = zip(*map(on_each_release, arguments), strict=True)
-    results = tuple(UNKNOWN if _holds_unknown(row) else _call(function, row) for row in by_release)
+    by_release = list(zip(*map(on_each_release, arguments), strict=True))
+    found = [UNKNOWN if _holds_unknown(row) else _call(function, row) for row in by_release]
+    for point, row in enumerate(by_release):  # ``int("0rc1")`` fails: such code was not written for it
+        if PRE_RELEASES >> point & 1 and found[point] is UNKNOWN and not _holds_unknown(row):
+            found[point] = found[point + 1]
+    results = tuple(found)
     if all(result is UNKNOWN for result in results):
         return UNKNOWN
     choice = not any(map(is_about_version, arguments))

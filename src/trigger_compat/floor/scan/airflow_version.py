@@ -18,11 +18,11 @@ from trigger_compat.floor.scan.abstract_values import (
     Value,
     apply,
 )
-from trigger_compat.floor.scan.releases import GRID, dotted
+from trigger_compat.floor.scan.releases import GRID, base_of, version_of
 from trigger_compat.floor.scan.syntax import last_part
 
-AIRFLOW_VERSION: Final = PerRelease(tuple(map(dotted, GRID)))
-AIRFLOW_RELEASE: Final = PerRelease(GRID)
+AIRFLOW_VERSION: Final = PerRelease(tuple(map(version_of, GRID)))
+AIRFLOW_RELEASE: Final = PerRelease(tuple(map(base_of, GRID)))
 RELEASE_FUNCTION: Final = "get_base_airflow_version_tuple"
 """Every provider has a copy of this helper. It returns the running release as three numbers."""
 
@@ -79,7 +79,7 @@ def flag_by_name(name: str) -> Value:
     if not found:
         return UNKNOWN
     wanted = tuple(int(part or 0) for part in found.groups())
-    return PerRelease(tuple(release >= wanted for release in GRID))
+    return PerRelease(tuple(base_of(release) >= wanted for release in GRID))
 
 
 def imported(name: str) -> Value:
@@ -130,17 +130,17 @@ def _version(value: Any) -> Version:
     return value if isinstance(value, Version) else Version(value)
 
 
-class _Loose(tuple[int, ...]):
+class _Loose(tuple[Any, ...]):
     """A version that compares number by number: ``LooseVersion("3.0.0")`` is newer than ``"3.0"``."""
 
     __slots__ = ()
 
     @classmethod
     def of(cls, text: str) -> _Loose:
-        return cls(map(int, text.split(".")))
+        return cls(int(part) if part.isdigit() else part for part in re.findall(r"\d+|[a-z]+", text))
 
     @property
-    def version(self) -> list[int]:
+    def version(self) -> list[Any]:
         return list(self)
 
 

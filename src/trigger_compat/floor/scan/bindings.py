@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, TypeGuard
 
+from trigger_compat.floor.scan.syntax import nodes_in
+
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _NEW_SCOPE: Final = (*_FUNCTIONS, ast.ClassDef)
 _LOOPS: Final = (ast.For, ast.AsyncFor, ast.While)
 COMPREHENSIONS: Final = (ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.DictComp)
 _READERS: Final = {"all", "any", "bool", "len", "list", "max", "min", "set", "sorted", "str", "sum", "tuple"}
 _NAMESPACES: Final = {"globals", "locals", "vars"}
+_LOCAL: Final = {"locals", "vars", "dir"}
 _CHANGES: Final = {"update", "setdefault", "pop", "clear", "popitem", "__setitem__", "__delitem__"}
 
 
@@ -60,9 +63,9 @@ def stored_names(scope: ast.AST) -> Stored:
         if bound.name in unstable and bound.source:
             unstable[bound.name].append(bound.source)
     if isinstance(scope, ast.Module) or any(isinstance(node, _FUNCTIONS) for node in _inner_scopes(scope)):
-        for name in _changed_elsewhere(scope):
-            unstable[name] += ()
-    if isinstance(scope, ast.Module) and _runs_text(scope):
+        for name, source in _changed_elsewhere(scope):
+            unstable[name] += [source] if source else ()
+    if _runs_text(scope) if isinstance(scope, ast.Module) else _reads_locals(scope):
         for name in counts:
             unstable[name] += ()
     return Stored(counts, unstable)
@@ -136,7 +139,7 @@ def _bound_by(node: ast.AST) -> Iterator[_Bound]:  # noqa: C901, PLR0912 - a lis
         yield from _targets(node.targets, None)
     elif isinstance(node, ast.Match):
         for case in node.cases:
-            for pattern in ast.walk(case.pattern):
+            for pattern in nodes_in(case.pattern):
                 name = getattr(pattern, "rest" if isinstance(pattern, ast.MatchMapping) else "name", None)
                 if isinstance(name, str):
                     yield _Bound(name, node.subject)
@@ -149,24 +152,41 @@ def _targets(
 ) -> Iterator[_Bound]:
     """Yield the names in targets; those that take a value as a whole can be followed."""
     for target in targets:
-        for inner in ast.walk(target):
+        for inner in nodes_in(target):
             if isinstance(inner, ast.Name) and not isinstance(inner.ctx, ast.Load):
                 yield _Bound(inner.id, source, is_steady and inner is target)
 
 
-def _changed_elsewhere(scope: ast.AST) -> Iterator[str]:
+def _changed_elsewhere(scope: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
     """Yield the names of a scope that functions inside it change, or ``globals()["name"] = ...``."""
     wanted = ast.Global if isinstance(scope, ast.Module) else ast.Nonlocal
-    for node in ast.walk(scope):
+    names: set[str] = set()
+    for node in nodes_in(scope):
         if isinstance(node, wanted):
-            yield from node.names
+            names.update(node.names)
         elif _is_stored_item(node) and isinstance(node.slice, ast.Constant):
-            yield str(node.slice.value)
+            yield str(node.slice.value), None
+    yield from ((name, None) for name in names)
+    if names:  # what they are set to may depend on the version
+        for node in nodes_in(scope):
+            for bound in (
+                _bound_by(node) if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign)) else ()
+            ):
+                if bound.name in names:
+                    yield bound.name, bound.source
+
+
+def _reads_locals(scope: ast.AST) -> bool:
+    """Say whether a function asks for all of its names, so that each of them has a meaning."""
+    if not isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return False
+    nodes = (node for part in scope.body for node in nodes_in(part) if isinstance(node, ast.Call))
+    return any(isinstance(node.func, ast.Name) and node.func.id in _LOCAL and not node.args for node in nodes)
 
 
 def _runs_text(scope: ast.Module) -> bool:
     """Say whether code changes names that cannot be seen: by ``exec``, or ``globals().update(...)``."""
-    names = {node.id for node in ast.walk(scope) if isinstance(node, ast.Name)}
+    names = {node.id for node in nodes_in(scope) if isinstance(node, ast.Name)}
     if not names & {"exec", "setattr", "delattr", "sys", *_NAMESPACES}:
         return False
     waiting: list[ast.AST] = [scope]
@@ -184,8 +204,10 @@ def _runs_text(scope: ast.Module) -> bool:
 
 def _changes_names(call: ast.Call) -> bool:
     function = call.func
-    if isinstance(function, ast.Attribute):
-        return function.attr in _CHANGES and _is_namespace(function.value)
+    if isinstance(function, ast.Attribute) and _is_namespace(function.value):
+        return function.attr in _CHANGES
+    if any(map(_is_namespace, call.args)) and getattr(function, "id", "") not in _READERS:
+        return True
     name = function.id if isinstance(function, ast.Name) else ""
     own = bool(call.args) and ast.unparse(call.args[0]) == "sys.modules[__name__]"
     return name == "exec" or (name in ("setattr", "delattr") and own)
@@ -215,7 +237,7 @@ def is_only_read(name: str, body: Sequence[ast.AST]) -> bool:
     harmless: set[int] = set()
     used: list[int] = []
     for part in body:
-        for node in ast.walk(part):
+        for node in nodes_in(part):
             if isinstance(node, ast.Name) and node.id == name and not isinstance(node.ctx, ast.Store):
                 used.append(id(node))
             harmless.update(map(id, _only_reads(node)))

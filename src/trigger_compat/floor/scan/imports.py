@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Final
 
-from trigger_compat.floor.scan.evaluate import absolute
 from trigger_compat.floor.scan.names import NameTable, Presence
 from trigger_compat.floor.scan.reach import Reach
 from trigger_compat.floor.scan.releases import ALL_RELEASES, ReleaseSet
-from trigger_compat.floor.scan.syntax import ImportStatement, last_part
+from trigger_compat.floor.scan.syntax import ImportStatement, absolute, last_part, nodes_in
 
 CATCH_IMPORT_ERRORS: Final = {"ImportError", "Exception", "BaseException"}
 MODULE_ERROR: Final = "ModuleNotFoundError"
@@ -158,4 +157,4 @@ def class_names(classes: Iterable[ast.expr]) -> set[str]:
 
 def is_harmless(node: ast.AST | None) -> bool:
     """Say whether an expression surely raises no import error when it is evaluated."""
-    return node is None or not any(isinstance(inner, _RISKY) for inner in ast.walk(node))
+    return node is None or not any(isinstance(inner, _RISKY) for inner in nodes_in(node))

@@ -15,6 +15,7 @@ from packaging.version import Version
 from trigger_compat.floor.scan.releases import (
     ALL_RELEASES,
     FIRST_UNKNOWN,
+    PRE_RELEASES,
     ReleaseSet,
     ReleaseTuple,
     between,
@@ -84,6 +85,7 @@ class NameTable:
             return Presence()
         unknown = self._releases_of(broken) & ~present
         absent = known & ~present & ~unknown
+        present, absent = _with_pre_releases(present), _with_pre_releases(absent)
         # Later releases are expected to have what the newest known one has, and to lack what it lacks.
         newest = next(filter(None, reversed(self._bits)))
         if newest & present:
@@ -103,6 +105,11 @@ def _bits_of(releases: Sequence[str], known: Container[str]) -> list[ReleaseSet]
         between(version, next(filter(None, versions[index + 1 :]), None)) & _KNOWN_MINORS if version else 0
         for index, version in enumerate(versions)
     ]
+
+
+def _with_pre_releases(releases: ReleaseSet) -> ReleaseSet:
+    """Let the release candidate of a minor have the names of its first release."""
+    return releases & ~PRE_RELEASES | (PRE_RELEASES & releases >> 1)
 
 
 def _numbers(text: str) -> ReleaseTuple:

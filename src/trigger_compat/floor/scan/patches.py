@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Final, TypeGuard
 
 from trigger_compat.floor.scan.abstract_values import Unknown
 from trigger_compat.floor.scan.airflow_version import flag_by_name
 from trigger_compat.floor.scan.bindings import bound_name
 from trigger_compat.floor.scan.model import Kind
 from trigger_compat.floor.scan.source import Module
+
+_ANY: Final = "*"
+_BY_NAME: Final = re.compile(r"\b(?:import_module|__import__)\(|sys\.modules\b")
+_CHANGES: Final = {"update", "setdefault", "pop"}
+_NAMESPACE: Final = re.compile(r"vars\((.+)\)|(.+)\.__dict__")
 
 
 def assigned_attributes(modules: Iterable[Module], names: Collection[str]) -> set[str]:
@@ -22,30 +28,63 @@ def assigned_attributes(modules: Iterable[Module], names: Collection[str]) -> se
     if not names:
         return set()
     either = "|".join(map(re.escape, names))
-    pattern = re.compile(rf"\.(?:{either})\b\s*(?:[:,)]|[-+|&^]?=(?!=))|(?:set|del)attr\(|\bdel\b")
-    return {
+    pattern = re.compile(
+        rf"\.(?:{either})\b\s*(?:[:,)]|[-+|&^]?=(?!=))|(?:set|del)attr\(|\bdel\b|__dict__|\bvars\("
+    )
+    found = {
         name
         for module in modules
         if module.kind is not Kind.TESTS and pattern.search(module.text)
-        for name in _assigned(module.tree)
-        if name in names
+        for name in _assigned(module.nodes)
     }
+    return set(names) if _ANY in found else found & set(names)
 
 
-def _assigned(tree: ast.Module) -> Iterator[str]:
-    imported = {
-        bound_name(alias)
-        for node in ast.walk(tree)
-        if isinstance(node, (ast.Import, ast.ImportFrom))
-        for alias in node.names
-    }
-    for node in ast.walk(tree):
+def _assigned(nodes: Sequence[ast.AST]) -> Iterator[str]:
+    """Yield the names that code assigns; :data:`_ANY` if it makes the name of a module's attribute."""
+    roots = set(_modules(nodes))
+    for node in nodes:
         if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
-            root = ast.unparse(node.value)
-            of_module = re.split(r"\W", root)[0] in imported
-            if of_module or not isinstance(flag_by_name(node.attr), Unknown):
+            if _is_module(node.value, roots) or not isinstance(flag_by_name(node.attr), Unknown):
                 yield node.attr
+        elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            if _is_namespace(node.value, roots):
+                yield _text(node.slice)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) > 1:
-            name = node.args[1]
-            if node.func.id in ("setattr", "delattr") and isinstance(name, ast.Constant):
-                yield str(name.value)
+            name = _text(node.args[1])
+            if node.func.id in ("setattr", "delattr") and (
+                name != _ANY or _BY_NAME.search(ast.unparse(node.args[0]))
+            ):
+                yield name
+        elif _changes_namespace(node, roots):
+            yield from (keyword.arg or _ANY for keyword in node.keywords)
+            yield from map(_text, node.args[:1])
+
+
+def _modules(nodes: Sequence[ast.AST]) -> Iterator[str]:
+    """Yield the names that may be modules: imported, or got by a text."""
+    for node in nodes:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield from map(bound_name, node.names)
+        elif isinstance(node, ast.Assign) and _BY_NAME.search(ast.unparse(node.value)):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+
+
+def _is_module(node: ast.expr, roots: Collection[str]) -> bool:
+    text = ast.unparse(node)
+    return re.split(r"\W", text)[0] in roots or bool(_BY_NAME.search(text))
+
+
+def _is_namespace(node: ast.expr, roots: Collection[str]) -> bool:
+    found = _NAMESPACE.fullmatch(ast.unparse(node))
+    return found is not None and _is_module(ast.parse(found[1] or found[2], mode="eval").body, roots)
+
+
+def _changes_namespace(node: ast.AST, roots: Collection[str]) -> TypeGuard[ast.Call]:
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        return False
+    return node.func.attr in _CHANGES and _is_namespace(node.func.value, roots)
+
+
+def _text(node: ast.expr) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else _ANY

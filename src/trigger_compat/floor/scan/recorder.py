@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import Any
 
 from trigger_compat.floor.scan.model import Category, Removal, Role, Undecided
-from trigger_compat.floor.scan.releases import NEVER, Point
+from trigger_compat.floor.scan.releases import LAST_FLOOR, PRE_RELEASES, Point
 from trigger_compat.floor.scan.source import Module
 from trigger_compat.floor.scan.syntax import first_line, last_line
 
@@ -115,8 +116,11 @@ class Recorder:
 
     def _add(self, removal: Removal) -> None:
         # At point 0 the code is dead on every release: the Airflow version has nothing to do with it.
-        if 0 < removal.removable_from < NEVER:
-            self.removals.append(removal)
+        if not 0 < removal.removable_from <= LAST_FLOOR:
+            return
+        if PRE_RELEASES >> removal.removable_from & 1:  # a floor is a release
+            removal = replace(removal, removable_from=removal.removable_from + 1)
+        self.removals.append(removal)
 
     def understands(self, node: Any) -> None:
         """Note that all in the lines of a node that depends on the version is certain."""

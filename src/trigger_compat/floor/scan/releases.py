@@ -4,6 +4,7 @@ The scan judges a condition for all releases at once instead of for one floor at
 ``ReleaseSet`` stands for ``GRID[i]``. The grid holds
 
 * every possible release of the known minors, so that ``>= (3, 1, 3)`` begins at a point of its own;
+* a pre-release of each minor, since ``3.1.0rc1`` is older than 3.1.0 and is 3.1.0 for most flags;
 * a release and a minor before them, so that "always" and "from the oldest known release on" differ;
 * two minors that do not exist yet, because code for a future Airflow must not count as dead.
 
@@ -32,6 +33,8 @@ LAST_MINOR_OF_2: Final = 11
 OLDEST_MAJOR: Final = 2
 LATER_PATCH: Final = 99
 """Stands for every patch release after those that have a point of their own."""
+_PRE: Final = -1
+"""Stands for the patch of a pre-release, which comes before the patch 0."""
 _MINORS: Final = (
     (1, 10),
     *((OLDEST_MAJOR, minor) for minor in range(LAST_MINOR_OF_2 + 1)),
@@ -40,13 +43,16 @@ _MINORS: Final = (
 )
 GRID: Final[tuple[ReleaseTuple, ...]] = (
     (0, 0, 0),
-    *((major, minor, patch) for major, minor in _MINORS for patch in (*range(10), LATER_PATCH)),
+    *((major, minor, patch) for major, minor in _MINORS for patch in (_PRE, *range(11), LATER_PATCH)),
 )
 ALL_RELEASES: Final[ReleaseSet] = (1 << len(GRID)) - 1
 NEVER: Final[Point] = len(GRID)
 """The point of code that some future release may still run."""
-FIRST_UNKNOWN: Final[Point] = GRID.index((NEWEST_KNOWN[0], NEWEST_KNOWN[1] + 1, 0))
+FIRST_UNKNOWN: Final[Point] = GRID.index((NEWEST_KNOWN[0], NEWEST_KNOWN[1] + 1, _PRE))
 """The first point of a minor that does not exist yet."""
+LAST_FLOOR: Final[Point] = GRID.index((*_MINORS[-1], 0))
+"""The last point that can be a floor: what changes later would change in each later minor too."""
+PRE_RELEASES: Final[ReleaseSet] = sum(1 << point for point, release in enumerate(GRID) if release[2] == _PRE)
 
 
 def first_without(releases: ReleaseSet) -> Point:
@@ -85,9 +91,20 @@ def floor_name(point: Point) -> str:
     if point >= NEVER:
         return "never"
     major, minor, patch = GRID[point]
-    if patch == LATER_PATCH:
+    if patch in (LATER_PATCH, _PRE):
         return floor_name(point + 1)
     return f"{major}.{minor}.{patch}" if patch else f"{major}.{minor}"
+
+
+def base_of(release: ReleaseTuple) -> ReleaseTuple:
+    """Return a release of the grid as three numbers: those of 3.1.0 for a pre-release of it."""
+    major, minor, patch = release
+    return major, minor, max(patch, 0)
+
+
+def version_of(release: ReleaseTuple) -> str:
+    """Return a release of the grid as its version: ``3.1.0``, or ``3.1.0rc1`` for a pre-release of it."""
+    return dotted(base_of(release)) + ("rc1" if release[2] == _PRE else "")
 
 
 def dotted(numbers: tuple[int, ...]) -> str:

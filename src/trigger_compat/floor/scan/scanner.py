@@ -15,6 +15,8 @@ from trigger_compat.floor.scan.abstract_values import DEPENDS, UNKNOWN, Unknown,
 from trigger_compat.floor.scan.airflow_version import imported, unbound
 from trigger_compat.floor.scan.bindings import stored_names
 from trigger_compat.floor.scan.evaluate import Evaluator
+from trigger_compat.floor.scan.expressions import BY_TYPE
+from trigger_compat.floor.scan.functions import version_names
 from trigger_compat.floor.scan.mentions import undecided_mentions
 from trigger_compat.floor.scan.model import Removal, Undecided
 from trigger_compat.floor.scan.names import NameTable
@@ -30,10 +32,10 @@ from trigger_compat.floor.scan.rules.skip_marks import walk_body
 from trigger_compat.floor.scan.rules.unused import unused
 from trigger_compat.floor.scan.scopes import Scope, is_version_like
 from trigger_compat.floor.scan.source import Module, Source
-from trigger_compat.floor.scan.syntax import assigned_name
+from trigger_compat.floor.scan.syntax import assigned_name, holds_one_of
 from trigger_compat.floor.scan.walk import Walker
 
-_MAY_DEPEND_ON_VERSION: Final = (
+_MAY_DEPEND_ON_VERSION: Final = re.compile(
     r"AIRFLOW_V_\d|__version__|airflow\.version|ImportError|ModuleNotFoundError|hasattr|signature|find_spec"
     r"|__getattr__|create_module_getattr|get_base_airflow_version_tuple|importlib.?metadata|_PLUS\b"
     r"|getattr\(\w+, *[\"']\w+[\"'],|pkg_resources|except *:|except \(?(Base)?Exception|suppress\("
@@ -62,11 +64,12 @@ class _Scanner:
     def __init__(self, source: Source, names: NameTable) -> None:
         self.source = source
         self.names = names
-        self.evaluator = Evaluator(self._attribute, self._has, self._star, self._is_patched)
+        self.evaluator = Evaluator(BY_TYPE, self._attribute, self._has, self._star, self._is_patched)
         self._scopes: dict[str, Scope] = {}
-        self._asks = re.compile("")
         self._flags: set[str] = set()
         """The names that some module has for a version flag, or for Airflow's version."""
+        self._own_flags: dict[str, set[str]] = {}
+        """The same for each file."""
         self._patched: set[str] = set()
         """The names that some code assigns to a module, a class or an instance."""
 
@@ -91,7 +94,14 @@ class _Scanner:
             attributes = of_classes | recorder.instance_attributes
             found = by_file[module.file]
             undecided.update(
-                undecided_mentions(module, found, recorder.open, recorder.understood, attributes)
+                undecided_mentions(
+                    module,
+                    found,
+                    recorder.open,
+                    recorder.understood,
+                    attributes=attributes,
+                    flags=self._own_flags.get(module.file, ()),
+                )
             )
             removals += comments_on_dead_code(module, found)
             removals += announced(module)
@@ -105,27 +115,19 @@ class _Scanner:
         """Return the modules to walk: those that ask for the version, and those that use a flag of theirs."""
         found: set[str] = set()
         flags = self._flags
-        pattern = _MAY_DEPEND_ON_VERSION
-        while True:
-            search = re.compile(pattern).search
-            new = [
-                module for module in self.source.modules if module.file not in found and search(module.text)
-            ]
+        new = [module for module in self.source.modules if _MAY_DEPEND_ON_VERSION.search(module.text)]
+        while new:
             for module in new:
                 found.add(module.file)
-                flags.update(
-                    self.evaluator.version_names(self._scope(module), partial(_asks, module, pattern))
-                )
-            if new and flags:
-                pattern = rf"\b({'|'.join(sorted(map(re.escape, flags)))})\b"
-                continue
-            self._asks = re.compile(
-                rf"{_MAY_DEPEND_ON_VERSION}|{pattern}" if flags else _MAY_DEPEND_ON_VERSION
-            )
-            self._patched = assigned_attributes(self.source.modules, flags)
-            if self._patched:
-                self._scopes.clear()  # the names are not what they seemed to be
-            return [module for module in self.source.modules if module.file in found]
+                asks = partial(holds_one_of, module.lines_with(_MAY_DEPEND_ON_VERSION, flags))
+                self._own_flags[module.file] = set(version_names(self.evaluator, self._scope(module), asks))
+                flags |= self._own_flags[module.file]
+            others = (module for module in self.source.modules if module.file not in found)
+            new = [module for module in others if not flags.isdisjoint(module.words)]
+        self._patched = assigned_attributes(self.source.modules, flags)
+        if self._patched:
+            self._scopes.clear()  # the names are not what they seemed to be
+        return [module for module in self.source.modules if module.file in found]
 
     def _walk(self, module: Module, scope: Scope, *, reports: bool) -> Walker:
         if reports:
@@ -133,7 +135,7 @@ class _Scanner:
             self.evaluator.forget()
         floor = index_of(self.source.floor) if self.source.floor else 0
         walker = Walker(module, scope, self.evaluator, self.names, RULES, reports=reports, floor=floor)
-        walker.asks = self._asks
+        walker.asks = module.lines_with(_MAY_DEPEND_ON_VERSION, self._flags) if reports else ()
         walk_body(walker, module.tree.body, Reach(), NEVER)
         return walker
 
@@ -205,10 +207,6 @@ class _Scanner:
             if module.parts:
                 found.setdefault(module.parts[-1], []).append(module)
         return found
-
-
-def _asks(module: Module, pattern: str, node: ast.stmt) -> bool:
-    return bool(re.search(f"{_MAY_DEPEND_ON_VERSION}|{pattern}", module.code_of(node)))
 
 
 def _position(removal: Removal) -> tuple[str, int, int, int, int]:

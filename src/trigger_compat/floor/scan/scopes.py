@@ -12,6 +12,7 @@ from trigger_compat.floor.scan.abstract_values import (
     UNKNOWN,
     Constant,
     PerRelease,
+    Reference,
     Unknown,
     Value,
     is_about_version,
@@ -125,6 +126,8 @@ class Scope:
             if self.is_class and not any(reach.must == ALL_RELEASES for reach, _ in bindings[name]):
                 return DEPENDS if any(is_version_like(value) for _, value in bindings[name]) else UNKNOWN
             return self.value_of(name) if bindings is self.bindings else _value(bindings[name])
+        if self.is_class and self.parent is not None and self.parent.parent is None:
+            return None  # as in Python, ``NEW = NEW`` in a class reads the name of the module
         return UNKNOWN if name in self.stored.counts else None
 
     def exported(self, name: str) -> Value | None:
@@ -163,7 +166,12 @@ def is_version_like(value: Value) -> bool:
 
 
 def _value(bindings: Sequence[Binding]) -> Value:
-    return _only(bindings[0][1]) if len(bindings) == 1 else merge(bindings)
+    first = bindings[0][1]
+    if len(bindings) == 1:
+        return _only(first)
+    if isinstance(first, Reference) and all(value == first for _, value in bindings):
+        return first  # the same import, twice
+    return merge(bindings)
 
 
 def _only(value: Value) -> Value:

@@ -7,9 +7,11 @@ import importlib.metadata
 import json
 import re
 import tokenize
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import urlsplit
@@ -20,11 +22,13 @@ from packaging.utils import canonicalize_name
 
 from trigger_compat.errors import SourceError
 from trigger_compat.floor.scan.model import Kind
-from trigger_compat.floor.scan.releases import GRID, ReleaseTuple, dotted
-from trigger_compat.floor.scan.syntax import first_line, last_line, lines_of
+from trigger_compat.floor.scan.releases import GRID, ReleaseTuple, version_of
+from trigger_compat.floor.scan.syntax import lines_of, nodes_in
 from trigger_compat.parsing import parse_python
 
 SKIPPED_FOLDERS: Final = {"__pycache__", "node_modules", "site-packages", "build", "dist", "venv", "env"}
+_NOT_READ: Final = (".pyi", ".ipynb", ".pyx")
+_MENTIONS_VERSION: Final = re.compile(r"AIRFLOW_V_\d|airflow\.(?:__)?version|airflow.* import .*version")
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 AIRFLOW_NAMES: Final = ("apache-airflow", "apache-airflow-core")
 
@@ -48,13 +52,22 @@ class Module:
         return lines_of(self.text)
 
     @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All nodes of the tree."""
+        return nodes_in(self.tree)
+
+    @cached_property
     def words(self) -> frozenset[str]:
         """All names in the code, its strings and its comments."""
         return frozenset(_WORD.findall(self.text))
 
-    def code_of(self, node: ast.stmt) -> str:
-        """Return the lines of a statement."""
-        return "\n".join(self.lines[first_line(node) - 1 : last_line(node)])
+    def lines_with(self, pattern: re.Pattern[str], words: AbstractSet[str]) -> list[int]:
+        """Return the lines on which a pattern matches or one of some words stands, in order."""
+        places = [found.start() for found in pattern.finditer(self.text)]
+        if not words.isdisjoint(self.words):
+            places += [found.start() for found in _WORD.finditer(self.text) if found[0] in words]
+        ends = [found.start() for found in re.finditer("\n", self.text)] if places else []
+        return sorted({bisect_left(ends, place) + 1 for place in places})
 
     @cached_property
     def parts(self) -> tuple[str, ...]:
@@ -112,7 +125,8 @@ def _distribution(name: str) -> Source:
             f"source: {name!r} is neither a folder nor an installed distribution; pip install it"
         ) from error
     files = [(str(file), Path(str(file.locate()))) for file in distribution.files or ()]
-    found = [(file, path) for file, path in files if file.endswith(".py") and not file.startswith("..")]
+    suffixes = (".py", *_NOT_READ)
+    found = [(file, path) for file, path in files if file.endswith(suffixes) and not file.startswith("..")]
     if not found and (editable := _editable(distribution)):
         found = [(path.relative_to(editable).as_posix(), path) for path in _python_files(editable)]
     modules, broken = _modules(found)
@@ -152,7 +166,7 @@ def _python_files(folder: Path) -> Iterator[Path]:
         if path.is_dir():
             if path.name not in SKIPPED_FOLDERS and not path.name.startswith("."):
                 yield from _python_files(path)
-        elif path.suffix == ".py":
+        elif path.suffix in (".py", *_NOT_READ):
             yield path
 
 
@@ -237,7 +251,8 @@ def floor_of(requirements: Iterable[str]) -> ReleaseTuple | None:
             continue
         if not any(clause.operator in (">=", ">", "==", "~=") for clause in requirement.specifier):
             continue
-        return next((release for release in GRID if requirement.specifier.contains(dotted(release))), None)
+        allows = partial(requirement.specifier.contains, prereleases=False)
+        return next((release for release in GRID if allows(version_of(release))), None)
     return None
 
 
@@ -251,6 +266,10 @@ def _modules(
         try:
             with tokenize.open(path) as opened:
                 text = opened.read()
+            if path.suffix in _NOT_READ:
+                if _MENTIONS_VERSION.search(text):
+                    broken.append((file, f"it mentions Airflow's version, and {path.suffix} is not read"))
+                continue
             tree = parse_python(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as error:
             broken.append((file, " ".join(str(error).split())[:120] or type(error).__name__))

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 FunctionDefinition = ast.FunctionDef | ast.AsyncFunctionDef
 ImportStatement = ast.Import | ast.ImportFrom
 Assignment = ast.Assign | ast.AnnAssign
 
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+_OPERATORS: Final = ("ctx", "op", "ops", "type_comment", "arg", "attr", "kind")
+
+
+class _Fields(dict[type[ast.AST], tuple[str, ...]]):
+    """The fields of each type of node that hold other nodes."""
+
+    def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
+        self[kind] = tuple(field for field in kind._fields if field not in _OPERATORS)
+        return self[kind]
+
+
+_FIELDS: Final = _Fields({ast.Constant: (), ast.Name: ()})
 _EXCERPT_LENGTH: Final = 80
 _ELSE: Final = re.compile(r"\s*else\s*:")
 
@@ -32,6 +46,12 @@ def last_line(node: Any) -> int:
     return int(node.end_lineno or node.lineno)
 
 
+def holds_one_of(lines: Sequence[int], node: ast.stmt) -> bool:
+    """Say whether a statement stands on one of these lines, which are in order."""
+    index = bisect_left(lines, first_line(node))
+    return index < len(lines) and lines[index] <= last_line(node)
+
+
 def excerpt(node: ast.AST) -> str:
     """Return the code of a node on one line of at most 80 characters, for a message."""
     text = " ".join(ast.unparse(node).split())
@@ -40,7 +60,33 @@ def excerpt(node: ast.AST) -> str:
 
 def contains(node: ast.AST, wanted: type[ast.AST]) -> bool:
     """Say whether a node of some type is anywhere in another one."""
-    return any(isinstance(inner, wanted) for inner in ast.walk(node))
+    return any(isinstance(inner, wanted) for inner in nodes_in(node))
+
+
+def nodes_in(root: ast.AST) -> list[ast.AST]:
+    """Return a node and all that is in it, as ``ast.walk`` does, but without operators and contexts.
+
+    Most of the time of a scan was spent in ``ast.walk``; this takes a third of that.
+    """
+    found = [root]
+    for node in found:  # the list grows
+        for name in _FIELDS[type(node)]:
+            value = getattr(node, name, None)
+            if isinstance(value, ast.AST):
+                found.append(value)
+            elif isinstance(value, list):
+                found += [part for part in value if isinstance(part, ast.AST)]
+    return found
+
+
+def own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes in the body of a function, without those of functions and classes inside it."""
+    waiting: list[ast.AST] = list(getattr(scope, "body", ()))
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, (*_FUNCTIONS, ast.Lambda, ast.ClassDef)):
+            waiting.extend(ast.iter_child_nodes(node))
 
 
 def has_elif(node: ast.stmt) -> bool:
@@ -91,3 +137,11 @@ def takes_arguments(node: FunctionDefinition) -> bool:
 def last_part(dotted: str) -> str:
     """Return what follows the last dot: ``parse`` of ``packaging.version.parse``."""
     return dotted.rpartition(".")[2]
+
+
+def absolute(node: ast.ImportFrom, package: tuple[str, ...]) -> str:
+    """Return the module that ``from ... import`` names, seen from a package."""
+    if not node.level:
+        return node.module or ""
+    base = package[: len(package) - node.level + 1]
+    return ".".join((*base, *filter(None, [node.module])))

@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from trigger_compat.floor.scan.evaluate import absolute
 from trigger_compat.floor.scan.model import Removal
 from trigger_compat.floor.scan.releases import NEVER, Point
 from trigger_compat.floor.scan.source import Module
-from trigger_compat.floor.scan.syntax import last_line, last_part
+from trigger_compat.floor.scan.syntax import absolute, last_line, last_part
 
 Place = tuple[str, int, int]
 """File, line from 1, column in bytes from 0."""
@@ -76,10 +75,10 @@ def uses_of(modules: Sequence[Module], wanted: set[str]) -> Uses:
             continue
         docstrings = {
             id(node.value)
-            for node in ast.walk(module.tree)
+            for node in module.nodes
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         }
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if id(node) not in docstrings:
                 _add_use(node, module, wanted, uses)
     return uses

@@ -8,7 +8,6 @@ above it, goes into functions, and reports.
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from trigger_compat.floor.scan.recorder import Recorder
 from trigger_compat.floor.scan.releases import Point, ReleaseSet, first_without, floor_name
 from trigger_compat.floor.scan.scopes import Scope
 from trigger_compat.floor.scan.source import Module
-from trigger_compat.floor.scan.syntax import contains
+from trigger_compat.floor.scan.syntax import contains, holds_one_of
 
 _LEAVES: Final = (ast.Constant, ast.expr_context, ast.operator, ast.cmpop)
 _CONDITIONS: Final = (ast.Name, ast.Attribute, ast.Compare, ast.BoolOp, ast.UnaryOp, ast.Call)
@@ -81,8 +80,8 @@ class Walker:
         """Whether what the walk visits is part of something that is reported or understood already."""
         self.outermost: ast.AST | None = None
         """The whole expression that the walk is in."""
-        self.asks: re.Pattern[str] = re.compile("")
-        """What the text of a function holds that may depend on the version. The walk leaves others out."""
+        self.asks: Sequence[int] = ()
+        """The lines that may depend on the version, in order. The walk leaves out functions without any."""
         self._rules = rules
 
     def block(self, body: Sequence[ast.stmt], reach: Reach, dead_from: Point) -> Reach:
@@ -151,7 +150,7 @@ class Walker:
 
     def may_ask(self, node: ast.stmt) -> bool:
         """Say whether some part of a statement may depend on the version."""
-        return bool(self.asks.search(self.module.code_of(node)))
+        return holds_one_of(self.asks, node)
 
     def value(self, node: ast.AST | None) -> Value:
         """Return what an expression is in the current scope."""

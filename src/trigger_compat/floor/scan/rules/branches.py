@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import operator
 
-from trigger_compat.floor.scan.abstract_values import PerRelease
+from trigger_compat.floor.scan.abstract_values import PerRelease, Value, apply, truth_of
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.reach import NOWHERE, UNKNOWN_TRUTH, Reach, Truth, all_of, any_of
 from trigger_compat.floor.scan.releases import ALL_RELEASES, Point, floor_name, gone_from
@@ -113,15 +114,21 @@ def visit_match(walker: Walker, node: ast.Match, reach: Reach, dead_from: Point)
     After 3.0: the same without ``case 2: old()``
     """
     subject = walker.value(node.subject)
-    with walker.covering(isinstance(subject, PerRelease) and subject.is_known_on(reach.may)):
+    is_known = isinstance(subject, PerRelease) and subject.is_known_on(reach.may)
+    if is_known:
+        walker.recorder.understands(node.subject)
+    with walker.covering(is_known):
         walker.expression(node.subject, reach, dead_from)
     walker.may_raise(reach, node.subject)
     left, after = reach, NOWHERE  # left: the releases that no case before this one took
     points: list[Point] = []
     for case in node.cases:
-        matches = _matches(walker, case.pattern, node.subject)
+        matches = _matches(walker, case.pattern, node.subject, subject)
         if case.guard:
             matches = all_of((matches, walker.truth(case.guard)))
+        if is_known and matches.true | matches.false != ALL_RELEASES:
+            reason = "it matches on Airflow's version in a way that the scan cannot follow"
+            walker.recorder.undecided(case.pattern.lineno, excerpt(case.pattern), reason)
         here = left.where(matches)
         here_dead = min(dead_from, gone_from(here.may, reach.may))
         points.append(here_dead)
@@ -139,13 +146,36 @@ def visit_match(walker: Walker, node: ast.Match, reach: Reach, dead_from: Point)
     return walker.rejoin(node, reach, after | left)
 
 
-def _matches(walker: Walker, pattern: ast.pattern, subject: ast.expr) -> Truth:
-    """Return where a subject matches a pattern."""
+def _matches(walker: Walker, pattern: ast.pattern, subject: ast.expr, value: Value) -> Truth:
+    """Return where a subject matches a pattern.
+
+    :param value: what the subject is on each release.
+    """
     if isinstance(pattern, ast.MatchAs) and pattern.pattern is None:
         return Truth(ALL_RELEASES, 0)
+    if isinstance(pattern, ast.MatchAs) and pattern.pattern is not None:
+        return _matches(walker, pattern.pattern, subject, value)
     if isinstance(pattern, ast.MatchOr):
-        return any_of(_matches(walker, alternative, subject) for alternative in pattern.patterns)
+        return any_of(_matches(walker, alternative, subject, value) for alternative in pattern.patterns)
+    if isinstance(pattern, ast.MatchSequence):
+        return _matches_sequence(walker, pattern, subject, value)
     if isinstance(pattern, (ast.MatchValue, ast.MatchSingleton)):
-        value = pattern.value if isinstance(pattern, ast.MatchValue) else ast.Constant(pattern.value)
-        return walker.truth(ast.Compare(subject, [ast.Eq()], [value]))
+        wanted = pattern.value if isinstance(pattern, ast.MatchValue) else ast.Constant(pattern.value)
+        return walker.truth(ast.Compare(subject, [ast.Eq()], [wanted]))
     return UNKNOWN_TRUTH
+
+
+def _matches_sequence(walker: Walker, pattern: ast.MatchSequence, subject: ast.expr, value: Value) -> Truth:
+    """Return where a tuple or list such as ``version.release`` matches, element by element."""
+    stars = [index for index, part in enumerate(pattern.patterns) if isinstance(part, ast.MatchStar)]
+    wanted = len(pattern.patterns) - len(stars)
+    fits = operator.ge if stars else operator.eq
+    length = apply(lambda known: isinstance(known, (tuple, list)) and fits(len(known), wanted), value)
+    truths = [truth_of(length)]
+    for index, part in enumerate(pattern.patterns):
+        if stars and index == stars[0]:
+            continue
+        place = index - len(pattern.patterns) if stars and index > stars[0] else index
+        element = ast.Subscript(subject, ast.Constant(place), ast.Load())
+        truths.append(_matches(walker, part, element, walker.value(element)))
+    return all_of(truths)

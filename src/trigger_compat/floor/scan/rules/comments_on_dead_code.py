@@ -14,6 +14,20 @@ from trigger_compat.floor.scan.source import Module
 _SPEAKS_OF_RELEASES: Final = re.compile(r"airflow|\b[123]\.\d+|\bAF ?[123]\b", re.IGNORECASE)
 
 
+def _is_alone(module: Module, removal: Removal) -> bool:
+    """Say whether a comment above is about this removal alone.
+
+    One above a flag in ``__all__``, or above an import that only dead code uses, may head a group of them.
+    """
+    if removal.category is Category.DEAD:
+        return True
+    if removal.category not in (Category.FLAG, Category.FOLLOWS) or removal.end >= len(module.lines):
+        return False
+    here, below = module.lines[removal.line - 1], module.lines[removal.end]
+    is_deeper = len(here) - len(here.lstrip()) > len(below) - len(below.lstrip())
+    return is_deeper or not below.strip() or below.lstrip().startswith("#")
+
+
 def comments_on_dead_code(module: Module, removals: Iterable[Removal]) -> Iterator[Removal]:
     """Yield the comments about Airflow that stand right above dead code.
 
@@ -22,9 +36,7 @@ def comments_on_dead_code(module: Module, removals: Iterable[Removal]) -> Iterat
 
     :param removals: those of this module.
     """
-    dead = {
-        removal.line: removal for removal in removals if removal.category is Category.DEAD and removal.whole
-    }
+    dead = {removal.line: removal for removal in removals if removal.whole and _is_alone(module, removal)}
     if not dead:
         return
     for comment in comments_of(module.text):

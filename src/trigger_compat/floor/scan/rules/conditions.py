@@ -8,7 +8,7 @@ from typing import Any
 from trigger_compat.floor.scan.abstract_values import PerRelease, truth_of
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.reach import Reach
-from trigger_compat.floor.scan.releases import NEVER, Point, floor_name, gone_from
+from trigger_compat.floor.scan.releases import LAST_FLOOR, NEVER, Point, floor_name, gone_from
 from trigger_compat.floor.scan.rules import probes
 from trigger_compat.floor.scan.scopes import comprehension_scope, function_scope
 from trigger_compat.floor.scan.syntax import excerpt
@@ -33,7 +33,9 @@ def report_constant(walker: Walker, node: Any, reach: Reach, dead_from: Point) -
     truth = truth_of(value)
     always, never = (gone_from(reach.may & ~known, reach.may) for known in truth)
     point = min(always, never)
-    if point < NEVER or value.is_known_on(reach.may):
+    if point > LAST_FLOOR and value.is_known_on(reach.may):
+        probes.report_changing(walker, node)
+    elif point < NEVER:
         walker.covered = True  # a part that decides earlier is reported still
         walker.recorder.understands(node)
     elif isinstance(node, (ast.Name, ast.Attribute)) and not walker.covered:
@@ -43,7 +45,7 @@ def report_constant(walker: Walker, node: Any, reach: Reach, dead_from: Point) -
     answer = always < never
     reason = f"{excerpt(node)} is {str(answer).lower()} on Airflow >= {floor_name(point)}"
     if (
-        value.answer_from(point) is not answer
+        value.answer_from(point, reach.may) is not answer
     ):  # ``x or AIRFLOW_V_3_0_PLUS`` is true, but may be another object than True
         return dead_from
     walker.recorder.part(node, point, Category.CONSTANT, reason, replacement=str(answer))

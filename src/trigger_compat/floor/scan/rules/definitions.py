@@ -6,9 +6,10 @@ import ast
 
 from trigger_compat.floor.scan.abstract_values import UNKNOWN, PerRelease, Value
 from trigger_compat.floor.scan.bindings import stored_names
+from trigger_compat.floor.scan.functions import returned, version_attributes
 from trigger_compat.floor.scan.reach import Reach
 from trigger_compat.floor.scan.releases import Point
-from trigger_compat.floor.scan.rules import flags, lazy_imports, skip_marks
+from trigger_compat.floor.scan.rules import flags, keep_meaning, lazy_imports, skip_marks
 from trigger_compat.floor.scan.scopes import Function, Scope, function_scope, is_version_like
 from trigger_compat.floor.scan.syntax import Assignment, FunctionDefinition, assigned_name, targets_of
 from trigger_compat.floor.scan.walk import Walker
@@ -25,7 +26,9 @@ def visit_function(walker: Walker, node: FunctionDefinition, reach: Reach, dead_
     for part in (*node.decorator_list, *_header(node.args)):
         walker.may_raise(reach, part)
     if not flags.report_function(walker, node, inside, inside_dead):
-        helps = _understood(walker, node, walker.evaluator.returned(Function(node, walker.scope)), inside)
+        result = returned(walker.evaluator, Function(node, walker.scope))
+        is_only = walker.scope.stored.counts.get(node.name, 0) == 1  # else its uses are not certain
+        helps = is_only and _understood(walker, node, result, inside)
         # A handler around the definition does not see what the function raises when it is called.
         with (
             walker.inside(function_scope(node, walker.scope)),
@@ -33,7 +36,9 @@ def visit_function(walker: Walker, node: FunctionDefinition, reach: Reach, dead_
             walker.caught_by_handlers(False),
             walker.covering(helps),
         ):
+            before = len(walker.recorder.removals)
             walker.block(node.body, Reach(inside.may, inside.may), inside_dead)
+            keep_meaning.check(walker, node, before)
     return reach
 
 
@@ -50,7 +55,7 @@ def visit_class(walker: Walker, node: ast.ClassDef, reach: Reach, dead_from: Poi
     with walker.inside(Scope(walker.scope, stored=stored_names(node), is_class=True)):
         skip_marks.walk_body(walker, node.body, inside, inside_dead)
         if walker.reports:
-            walker.recorder.class_attributes.update(walker.evaluator.version_attributes(walker.scope))
+            walker.recorder.class_attributes.update(version_attributes(walker.evaluator, walker.scope))
     walker.bind(node.name, UNKNOWN, reach)
     return reach
 

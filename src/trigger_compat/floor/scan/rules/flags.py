@@ -6,6 +6,7 @@ import ast
 
 from trigger_compat.floor.scan.abstract_values import UNKNOWN, PerRelease, Value, truth_of
 from trigger_compat.floor.scan.bindings import bound_name
+from trigger_compat.floor.scan.functions import returned
 from trigger_compat.floor.scan.model import Category, Role
 from trigger_compat.floor.scan.reach import Reach
 from trigger_compat.floor.scan.releases import NEVER, Point, floor_name, gone_from
@@ -15,6 +16,7 @@ from trigger_compat.floor.scan.syntax import (
     FunctionDefinition,
     assigned_name,
     excerpt,
+    nodes_in,
     takes_arguments,
 )
 from trigger_compat.floor.scan.walk import Walker
@@ -49,7 +51,8 @@ def report_definition(walker: Walker, node: Assignment, value: Value, reach: Rea
     point = constant_from(value, reach)
     if point < dead_from:
         reason = f"{name} is constant on Airflow >= {floor_name(point)}"
-        walker.recorder.node(node, point, Category.FLAG, reason, names=(name,), role=Role.DEFINITION)
+        if not scope.is_class:  # a field or a member is there for whoever looks at the class, too
+            walker.recorder.node(node, point, Category.FLAG, reason, names=(name,), role=Role.DEFINITION)
         answer = value.answer_from(point) if isinstance(value, PerRelease) else None
         if answer is not None and not makes_part:
             reason = (
@@ -75,7 +78,7 @@ def report_function(walker: Walker, node: FunctionDefinition, reach: Reach, dead
     """
     if takes_arguments(node):
         return False
-    point = constant_from(walker.evaluator.returned(Function(node, walker.scope)), reach)
+    point = constant_from(returned(walker.evaluator, Function(node, walker.scope)), reach)
     if point < dead_from:
         reason = f"{node.name}() always returns the same on Airflow >= {floor_name(point)}"
         walker.recorder.node(node, point, Category.FLAG, reason, names=(node.name,), role=Role.DEFINITION)
@@ -120,7 +123,7 @@ def report_exports(walker: Walker, node: Assignment, dead_from: Point) -> None:
     Before: ``__all__ = ["AIRFLOW_V_3_0_PLUS", "BaseHook"]``
     After 3.0: ``__all__ = ["BaseHook"]``
     """
-    for name in ast.walk(node):
+    for name in nodes_in(node):
         if isinstance(name, ast.Constant) and isinstance(name.value, str):
             point = constant_from(walker.scope.exported(name.value), Reach())
             if point < dead_from:

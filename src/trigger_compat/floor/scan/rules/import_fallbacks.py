@@ -18,9 +18,18 @@ from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.reach import Reach
 from trigger_compat.floor.scan.releases import Point, first_without, floor_name
 from trigger_compat.floor.scan.rules.flags import report_flag_imports
-from trigger_compat.floor.scan.syntax import ImportStatement, contains, else_line, header_end, last_part
+from trigger_compat.floor.scan.syntax import (
+    ImportStatement,
+    contains,
+    else_line,
+    excerpt,
+    header_end,
+    last_part,
+    nodes_in,
+)
 from trigger_compat.floor.scan.walk import Walker
 
+_IMPORTS_BY_NAME: Final = re.compile(r"\b(import_module|import_string|__import__)$")
 _SWALLOWS_ERRORS: Final = re.compile(r"\b(suppress|raises|assertRaises\w*|warns|pytest\.raises)\b")
 
 
@@ -108,9 +117,14 @@ def _report_idle_try(walker: Walker, node: ast.Try, point: Point) -> None:
         walker.recorder.lines(line, line, point, Category.CONSTANT, reason)
 
 
-def _report_undecided(walker: Walker, node: ast.stmt, guard: Guard) -> None:
+def _report_undecided(walker: Walker, node: ast.Try | ast.With | ast.AsyncWith, guard: Guard) -> None:
     if any(about.startswith("airflow.") for about in guard.about):
         walker.recorder.undecided(node.lineno, f"try: import {guard.subject}", guard.reasons[0])
+        return
+    for call in (inner for part in node.body for inner in nodes_in(part) if isinstance(inner, ast.Call)):
+        if _IMPORTS_BY_NAME.search(ast.unparse(call.func)) and "airflow." in ast.unparse(call):
+            reason = "a function imports it by a name, in a block that catches import errors"
+            walker.recorder.undecided(call.lineno, excerpt(call), reason)
 
 
 def visit_with(walker: Walker, node: ast.With | ast.AsyncWith, reach: Reach, dead_from: Point) -> Reach:

@@ -15,6 +15,7 @@ from trigger_compat.floor.scan.syntax import excerpt
 from trigger_compat.floor.scan.walk import Walker
 
 _PROBES: Final = re.compile(r"(^|\.)(hasattr|getattr|signature|getfullargspec|find_spec)$")
+_WITH_DEFAULT: Final = 3
 _AIRFLOW_OBJECTS: Final = {"ti", "task_instance", "dag_run", "dagrun", "dag", "context", "task", "conf"}
 """The usual names of Airflow's own objects, since their types cannot be seen."""
 
@@ -45,8 +46,11 @@ def report_probe(walker: Walker, node: ast.expr, value: Value) -> None:
     if not probe or not node.args:
         return
     name = probe[2]
-    if name == "getattr" and len(node.args) < 3:  # noqa: PLR2004 - without a default it does not ask
-        return
+    if name == "getattr" and (len(node.args) < _WITH_DEFAULT or isinstance(node.args[0], ast.Name)):
+        # Without a default it does not ask, and a default for an object's attribute replaces no branch.
+        subject = walker.value(node.args[0])
+        if len(node.args) < _WITH_DEFAULT or not isinstance(subject, Reference):
+            return
     about = _subject(walker, node.args[0])
     if about:
         reason = f"{name}() asks the running Airflow about {about}, which the table of names does not cover"
@@ -63,6 +67,16 @@ def report_use(walker: Walker, node: ast.Name | ast.Attribute) -> None:
     reason = f"it depends on Airflow's version by {excerpt(node)}, in a way that the scan cannot follow"
     walker.recorder.undecided(node.lineno, excerpt(whole), reason)
     walker.covered = True
+
+
+def report_changing(walker: Walker, node: ast.expr) -> None:
+    """List a condition whose answer changes within each minor.
+
+    Before: ``if Version(airflow.__version__).micro == 0: ...``
+    After any floor: the same
+    """
+    if not walker.covered:
+        _list(walker, node, "it has no answer that is the same from some floor on")
 
 
 def _list(walker: Walker, node: ast.expr, reason: str) -> None:

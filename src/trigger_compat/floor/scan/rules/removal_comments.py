@@ -23,16 +23,29 @@ from trigger_compat.floor.scan.syntax import first_line
 
 _AIRFLOW: Final = re.compile(r"airflow", re.IGNORECASE)
 _GOES: Final = re.compile(
-    r"\b(remove|removed|drop|dropped|delete|deleted|get rid of|clean ?up)\b", re.IGNORECASE
+    r"\b(remove|removed|drop|dropped|delete|deleted|get rid of|clean ?up|simplify|go away|unneeded"
+    r"|obsolete)\b",
+    re.IGNORECASE,
 )
+_MAY_ANNOUNCE: Final = re.compile(
+    r"#[^\n]*?\b(?:[Rr]emove|REMOVE|[Dd]rop|[Dd]elete|[Gg]et|[Cc]lean|[Ss]implify|away|unneeded|Unneeded|obsolete|Obsolete"
+    r"|TODO|FIXME|[Tt]odo|[Ff]ixme)"
+    r"|his (?:if|branch|check|method|function|class)\b"
+)
+"""A file without any of these has no such comment; the patterns below take longer to look."""
 _IS_TASK: Final = re.compile(r"^\W*(?:todo|fixme)\b", re.IGNORECASE)
+_IS_TO_DO: Final = re.compile(
+    r"\b(?:when|once|after|until|till|with|if|as soon as|todo|fixme|can|should|to be|this)\b", re.IGNORECASE
+)
+"""Without such a word a comment tells what was done long ago."""
 _VERSION: Final = r"(?P<version>\d+\.\d+(?:\.\d+)?)"
 _MINIMUM: Final = re.compile(
     r"min(?:imum|imal)?[ _-]*(?:supported[ _-]*)?airflow(?:[ _-]*version)?"
     r"|airflow[ _-]*min(?:imum)?"
     r"|minimum (?:supported )?version of airflow"
     r"|(?:provider\w*|provider packages) (?:rely|depends?|relies|require) (?:up)?on"
-    r"|(?:is|as) the (?:new )?min(?:imum)?\b"
+    r"|(?:is|as|becomes) the (?:new )?min(?:imum)?\b"
+    r"|(?:provider\w*|packages?|we) requires? (?:apache-)?airflow"
     r"|min(?:imum|imal)?[ _-]*(?:supported[ _-]*)?version",
     re.IGNORECASE,
 )
@@ -49,6 +62,9 @@ _ENDS: Final = re.compile(
     r"(?:dropped|removed|gone|no longer supported|unsupported|eol|end[ -]of[ -]life)"
     r"|(?:drop|dropp(?:ed|ing)|remov(?:e|ed|ing)|end(?:ed|ing)?|stop(?:ped|ping)?) (?:the )?"
     r"(?:support(?:ing)? )?(?:for |of |with )?(?:airflow|\baf) ?v?(?P<ended>\d(?:\.\d+)?)(?:\.x)?\b(?![\w.])"
+    r"|(?:support|drop\w*|remove this)(?: support)?(?: for)? (?:airflow|\baf) ?(?:versions? )?"
+    r"(?:<|older than|before|below) ?v?(?P<below>\d\.\d+)"
+    r"|(?:removed?|deleted?|drop|dropped)(?: this| it)? with (?:airflow|\baf) ?v?(?P<with>\d)\b(?![\w.])"
     r"|only (?:support|need|require|run on|work with)s? (?:airflow|\baf)? ?v?(?P<only>\d(?:\.\d+)?)(?:\.x)?"
     r"(?:\+| ?(?:and|or) (?:later|newer|above|up)|(?=\W|$))",
     re.IGNORECASE,
@@ -75,11 +91,11 @@ def announced(module: Module) -> Iterator[Removal]:
     Before: ``# Remove this once the minimum Airflow version is 3.0``, then ``if soft_fail: ...``
     After 3.0: nothing, if the comment is right; the code does not prove it
     """
-    if not _AIRFLOW.search(module.text) or not any(
-        pattern.search(module.text) for pattern in (_MINIMUM, _ENDS)
-    ):
+    if not _MAY_ANNOUNCE.search(module.text) or not _AIRFLOW.search(module.text):
         return
-    nodes = list(ast.walk(module.tree))
+    if not any(pattern.search(module.text) for pattern in (_MINIMUM, _ENDS)):
+        return
+    nodes = module.nodes
     statements = [node for node in nodes if isinstance(node, ast.stmt)]
     yield from _by_docstrings(nodes, module)
     handlers = {first_line(node.body[0]): node for node in nodes if isinstance(node, ast.ExceptHandler)}
@@ -129,8 +145,10 @@ def _removal(module: Module, release: ReleaseTuple, first: int, end: int | None)
 def floor_in(comment: str) -> ReleaseTuple | None:
     """Return the floor at which a comment says that code goes, or None if it does not say so."""
     ends = _ENDS.search(comment)
-    if ends and (_GOES.search(comment[: ends.start()] + comment[ends.end() :]) or _IS_TASK.search(comment)):
-        return _after_the_end(ends)
+    if ends and _IS_TO_DO.search(comment):
+        others = comment[: ends.start()] + comment[ends.end() :]
+        if ends["with"] or _GOES.search(others) or _GOES.match(ends[0]) or _IS_TASK.search(comment):
+            return _after_the_end(ends)
     found = _MINIMUM.search(comment)
     if not found or not _GOES.search(comment):
         return None
@@ -155,8 +173,9 @@ def floor_in(comment: str) -> ReleaseTuple | None:
 
 def _after_the_end(found: re.Match[str]) -> ReleaseTuple | None:
     """Return the first release after those that are dropped, or the first of those that are left."""
-    major, _, minor = (found["only"] or found["dropped"] or found["ended"]).partition(".")
-    if found["only"]:
+    names = ("only", "below", "dropped", "ended", "with")
+    major, _, minor = next(filter(None, map(found.group, names))).partition(".")
+    if found["only"] or found["below"]:
         return int(major), int(minor or 0), 0
     last = (int(major), int(minor)) if minor else (int(major),)
     return next((release for release in GRID if release[: len(last)] > last), None)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from trigger_compat.floor.scan.abstract_values import SkipMark
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.reach import Reach
-from trigger_compat.floor.scan.releases import Point, first_without, floor_name
+from trigger_compat.floor.scan.releases import Point, floor_name, gone_from
 from trigger_compat.floor.scan.scopes import Scope
 from trigger_compat.floor.scan.syntax import FunctionDefinition, first_line, last_line
 from trigger_compat.floor.scan.walk import Walker
@@ -56,12 +56,12 @@ def report_decorators(
     if node.name.lower().startswith("test"):
         skips |= walker.skipped
     inside = Reach(reach.may & ~skips, reach.must & ~skips)
-    point = min(dead_from, first_without(inside.may))
+    point = min(dead_from, gone_from(inside.may, reach.may))
     if point < dead_from:
         reason = f"the test is skipped on Airflow >= {floor_name(point)}"
         walker.recorder.lines(first_line(node), last_line(node), point, Category.DEAD, reason, branch=True)
     for decorator, mark in marks:
-        idle = first_without(reach.may & ~mark.runs)
+        idle = gone_from(reach.may & ~mark.runs, reach.may)
         if idle < point:
             reason = f"the mark skips nothing on Airflow >= {floor_name(idle)}"
             walker.recorder.node(decorator, idle, Category.CONSTANT, reason)
@@ -79,8 +79,8 @@ def visit_call(walker: Walker, node: ast.Call, reach: Reach, dead_from: Point) -
     marks = next((keyword for keyword in node.keywords if keyword.arg == "marks"), None)
     mark = walker.value(marks.value) if marks else None
     if marks and isinstance(mark, SkipMark):
-        point = min(dead_from, first_without(reach.may & ~mark.skips))
-        idle = first_without(reach.may & ~mark.runs)
+        point = min(dead_from, gone_from(reach.may & ~mark.skips, reach.may))
+        idle = gone_from(reach.may & ~mark.runs, reach.may)
         if point < dead_from:
             reason = f"the test is skipped on Airflow >= {floor_name(point)}"
             walker.recorder.part(node, point, Category.DEAD, reason, branch=True)

@@ -18,7 +18,7 @@ from trigger_compat.floor.scan.bindings import bound_name
 from trigger_compat.floor.scan.model import Category, Removal
 from trigger_compat.floor.scan.releases import NEVER, Point, floor_name
 from trigger_compat.floor.scan.source import Module
-from trigger_compat.floor.scan.syntax import ImportStatement, first_line, last_line
+from trigger_compat.floor.scan.syntax import ImportStatement, first_line, last_line, nodes_in
 from trigger_compat.floor.scan.uses import DeadCode, Place, Resolve, Uses, imports_of, uses_of
 
 _MAX_ROUNDS: Final = 10
@@ -110,11 +110,11 @@ def _defined(
 def _local_imports(module: Module) -> Iterator[_Symbol]:
     """Yield the imports inside functions, each with the outermost function around it."""
     seen: set[int] = set()
-    for function in ast.walk(module.tree):
+    for function in module.nodes:
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue
         lines = (function.lineno, last_line(function))
-        for node in ast.walk(function):
+        for node in nodes_in(function):
             if isinstance(node, (ast.Import, ast.ImportFrom)) and id(node) not in seen:
                 seen.add(id(node))
                 for alias in node.names:
