@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import psutil
 
 from tests.e2e import processes, redis
-from tests.e2e.runs import CELERY as REQUIREMENTS
+from tests.e2e.redis import REQUIREMENTS
 from tests.e2e.stack import Stack, StackError, _tail, _title
 
 if TYPE_CHECKING:
@@ -126,16 +126,16 @@ class CeleryStack(Stack):
 
     def _start_redis(self, log: Path) -> subprocess.Popen[bytes]:
         try:
-            server = redis.start(self.home, self.ports[REDIS], log)
+            server = redis.start(processes.cwd(self.home), self.ports[REDIS], log)
         except (OSError, RuntimeError) as error:
             raise StackError(REDIS, str(error)) from error
         self._started.append(server)
         return server
 
     def _start_worker(self, worker: str, log: Path, python: Path | None) -> subprocess.Popen[bytes]:
-        # By its pid file it is found again, not by --celery-hostname, which does harm: with the providers that
-        # 2.11 gets, a worker that is given one opens a connection before it forks, and its pool hangs
-        # (apache/airflow#59707). Without mingling and gossip nobody minds that both have the same name.
+        # It is found again by its pid file. --celery-hostname would do harm with older providers: the worker
+        # then opens a connection before it forks, and its pool hangs (apache/airflow#59707). Without mingling
+        # and gossip nobody minds that both workers have the same name.
         command = ["celery", "worker", "--pid", str(self.home / f"{log.stem}.pid"), "--skip-serve-logs"]
         command += ["--without-mingle", "--without-gossip"]
         return self._popen(log, *command, python=python)

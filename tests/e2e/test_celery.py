@@ -1,7 +1,7 @@
 """Durable parents on Celery while workers, their processes or Redis are lost: one child run each.
 
-The tests judge by the children, not by the tries: Airflow may lose a try more than once. They run one after the
-other, because whoever loses a worker loses all that is on it.
+The tests judge by the children, not by the tries: Airflow may lose a try more than once. They run one after
+the other, because a worker that is lost takes along all that is on it.
 """
 
 from __future__ import annotations

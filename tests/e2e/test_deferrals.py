@@ -1,7 +1,7 @@
 """Undisturbed deferrals of children that end at once (clause D5): one try and one child each.
 
-Where the task runner's own trigger waits, D5 is a declared deviation. How many tries that costs is a matter of
-luck, so it is measured and printed; the number of children follows from it.
+Where the task runner's own trigger waits, D5 is a declared deviation. How many tries that costs is a matter
+of luck, so it is measured and printed; of the children, only the most that this allows is checked.
 """
 
 from __future__ import annotations
@@ -68,6 +68,6 @@ def test_one_try_and_one_child_for_each_deferral(
     if keeps:
         assert figures == Figures(COUNT, COUNT, COUNT, COUNT)
         return
-    # exception-D5: a try may be lost. Each has three retries, and not durable each try may have its own child.
+    # exception-D5: tries may be lost, each has three retries; not durable, each try may have a child.
     assert (figures.parents, figures.succeeded) == (COUNT, COUNT)
     assert COUNT <= figures.children <= (COUNT if durable else figures.tries)
