@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import psutil
 
 from tests.e2e import processes, redis
+from tests.e2e.environment import StackError
 from tests.e2e.redis import REQUIREMENTS
-from tests.e2e.stack import Stack, StackError, _tail, _title
+from tests.e2e.stack import Stack, _tail, _title
 
 if TYPE_CHECKING:
     import subprocess
