@@ -16,7 +16,6 @@ Without arguments: lint, types, unit tests, and the tests of the default release
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from pathlib import Path
 from typing import Final
@@ -30,9 +29,9 @@ if __name__ == "__main__":
     bootstrap.run_nox(Path(__file__))
 
 import nox
-from nox.command import CommandFailed
 
 from benchmarks import sessions as benchmark
+from tests.e2e import runs
 from tests.quick import session as quick_session
 from tests.soak import session as soaking
 from tools import conformance as contract_suite
@@ -170,25 +169,12 @@ def bench(session: nox.Session) -> None:
 def e2e(session: nox.Session) -> None:
     """Test a whole Airflow, and break its parts. Arguments: [VERSION ...] [--upgrade [FROM:TO ...]].
 
-    Without arguments: the default releases without previews, then upgrades to the newest of them, from the
-    minor before it and from the major before it. --upgrade alone stands for these upgrades.
+    VERSION runs Celery too. Without arguments: the default releases without previews; Celery on the oldest
+    and the newest of them; upgrades to the newest, from the minor and the major before it, or by --upgrade.
     """
-    options = sessions.options(session, {"versions": VERSIONS, "--upgrade": {"nargs": "*"}})
-    rows, upgrades = MATRIX.final_defaults, MATRIX.upgrades
-    if session.posargs:
-        rows = sessions.rows(session, options.versions)
-        if options.upgrade != []:
-            upgrades = sessions.pairs(session, options.upgrade or ())
+    wanted = runs.chosen(session, MATRIX)
     install_once(session, *group("e2e"), *TEST_REQUIREMENTS)
-    new_python, tests = "TRIGGER_COMPAT_E2E_PYTHON", ("tests/e2e", "-m")
-    runs = [(row.airflow, {new_python: row}, "not upgrade") for row in rows]
-    for old, new in upgrades:
-        runs.append((f"{old.airflow}-{new.airflow}", {f"{new_python}_FROM": old, new_python: new}, "upgrade"))
-    for name, pythons, kind in runs:  # all of them: a failure hides no other
-        with contextlib.suppress(CommandFailed):
-            sessions.test_stack(session, f"e2e({name})", pythons, *tests, kind)
-    if any(counts.failed for counts in sessions.COUNTS):
-        session.error("tests failed, see above")
+    runs.run(session, wanted)
 
 
 @nox.session(default=False)

@@ -11,7 +11,7 @@ import psutil
 
 from tests.e2e import processes, redis
 from tests.e2e.environment import StackError
-from tests.e2e.runs import CELERY as REQUIREMENTS
+from tests.e2e.redis import REQUIREMENTS
 from tests.e2e.stack import Stack, _tail, _title
 
 if TYPE_CHECKING:
@@ -127,16 +127,18 @@ class CeleryStack(Stack):
 
     def _start_redis(self, log: Path) -> subprocess.Popen[bytes]:
         try:
-            server = redis.start(self.home, self.ports[REDIS], log)
+            server = redis.start(processes.cwd(self.home), self.ports[REDIS], log)
         except (OSError, RuntimeError) as error:
             raise StackError(REDIS, str(error)) from error
         self._started.append(server)
         return server
 
     def _start_worker(self, worker: str, log: Path, python: Path | None) -> subprocess.Popen[bytes]:
-        # Gossip and mingling are talk between workers, which nothing here needs.
-        command = ["celery", "worker", "--celery-hostname", worker, "--skip-serve-logs"]
-        command += ["--pid", str(self.home / f"{log.stem}.pid"), "--without-mingle", "--without-gossip"]
+        # It is found again by its pid file. --celery-hostname would do harm with older providers: the worker
+        # then opens a connection before it forks, and its pool hangs (apache/airflow#59707). Without mingling
+        # and gossip nobody minds that both workers have the same name.
+        command = ["celery", "worker", "--pid", str(self.home / f"{log.stem}.pid"), "--skip-serve-logs"]
+        command += ["--without-mingle", "--without-gossip"]
         return self._popen(log, *command, python=python)
 
     # --- processes ---
@@ -151,11 +153,9 @@ class CeleryStack(Stack):
         with contextlib.suppress(psutil.NoSuchProcess):
             if process.name() == redis.NAME:
                 return REDIS
-        # As it was started, and as Celery renames it; the processes of its pool are called otherwise.
-        if found := re.search(
-            r"--celery-hostname (worker-\d)\b|[ @](worker-\d):MainProcess", _title(process)
-        ):
-            return found[1] or found[2]
+        # Celery repeats the arguments in the name of the worker itself, not in those of its pool.
+        if found := re.search(r"celery worker --pid \S+/(worker-\d)-\d+\.pid", _title(process)):
+            return found[1]
         return super()._part_of(process)
 
     def _supervises(self, process: psutil.Process) -> bool:
@@ -165,5 +165,5 @@ class CeleryStack(Stack):
 
 def _is_ready(log: Path) -> bool:
     with contextlib.suppress(FileNotFoundError):
-        return bool(re.search(r"worker-\d ready\b", log.read_text(errors="replace")))
+        return bool(re.search(r"celery@\S+ ready\b", log.read_text(errors="replace")))
     return False

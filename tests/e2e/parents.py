@@ -6,7 +6,7 @@ import copy
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tests.e2e.stack import Stack
 
@@ -22,17 +22,25 @@ TASK: Final = "trigger"
 CHILD_TASK: Final = "wait_for_door"
 END_STATES: Final = ("success", "failed", "skipped")
 
+AnyStack = TypeVar("AnyStack", bound=Stack)
+
 SECONDS: Final = 90
 """How long anything may take that has no reason to take long, on a busy machine."""
 
 
-def stack_for(python: Path, names: Iterable[str], environ: Mapping[str, str], **options: Any) -> Stack:
+def stack_for(
+    python: Path,
+    names: Iterable[str],
+    environ: Mapping[str, str],
+    kind: type[AnyStack] = Stack,  # type: ignore[assignment]
+    **options: Any,
+) -> AnyStack:
     """A stack with the parents of these names, and nothing else.
 
     :param names: see `fault_dags/faults.py`.
     """
     names = tuple(names)
-    return Stack(
+    return kind(
         python,
         DAGS,
         dag_ids=[f"{name}.{role}" for name in names for role in ("parent", "child")],

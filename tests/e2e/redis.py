@@ -1,4 +1,7 @@
-"""A throw-away Redis without persistence, on a loopback port: what Celery's messages go through."""
+"""What Celery needs besides Airflow: its provider, and a throw-away Redis on a loopback port.
+
+Run as a program, this module says in one line what is missing.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,16 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from tests.e2e.processes import cwd
+REQUIREMENTS: Final = ("apache-airflow-providers-celery!=3.16.*,!=3.17.0,!=3.17.1",)
+"""For the Airflow environment of a :class:`tests.e2e.celery.CeleryStack`; they bring Celery with Redis.
+
+Without the releases that do not run any task on 2.11 (apache/airflow#61913, #63043, #63729).
+"""
 
 NAME: Final = "redis-server"
 
@@ -32,10 +40,10 @@ def find() -> str:
     raise RuntimeError(msg)
 
 
-def start(home: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
+def start(folder: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
     """Start a server that remembers nothing when it ends, and may still need a moment to answer.
 
-    :param home: the stack's.
+    :param folder: the one it works in, by which the stack finds its processes.
     :raises RuntimeError: there is no server to start.
     """
     settings = {"bind": "127.0.0.1", "port": str(port), "save": "", "appendonly": "no"}
@@ -43,7 +51,7 @@ def start(home: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
         return subprocess.Popen(
             [find(), *words],
-            cwd=cwd(home),
+            cwd=folder,
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -58,3 +66,10 @@ def answers(port: int) -> bool:
         connection.sendall(b"PING\r\n")
         return connection.recv(7) == b"+PONG\r\n"
     return False
+
+
+if __name__ == "__main__":
+    try:
+        find()
+    except RuntimeError as error:
+        sys.exit(f"Celery: {error}")

@@ -1,8 +1,72 @@
-"""What the session `e2e` runs. Imported by the noxfile, so it needs no package of the tests."""
+"""The runs of the session `e2e`: which tests, on which Airflows, with what installed beside them."""
 
 from __future__ import annotations
 
-from typing import Final
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-CELERY: Final = ("apache-airflow-providers-celery",)
-"""What a :class:`tests.e2e.celery.CeleryStack` needs of its Airflow besides; it brings Celery with Redis."""
+from nox.command import CommandFailed
+
+from tests.e2e.redis import REQUIREMENTS as CELERY
+from tools import sessions
+from tools.environments import airflow_python
+
+if TYPE_CHECKING:
+    import nox
+
+    from trigger_compat.matrix import Matrix, Release
+
+ARGUMENTS: Final = {"versions": sessions.VERSIONS, "--upgrade": {"nargs": "*"}}
+PYTHON: Final = "TRIGGER_COMPAT_E2E_PYTHON"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One call of pytest.
+
+    :param pythons: the Airflows, by the environment variable that the tests find them by.
+    :param tests: an expression of markers.
+    :param extra: what those Airflows need besides.
+    """
+
+    name: str
+    pythons: Mapping[str, Release]
+    tests: str
+    extra: Sequence[str] = ()
+
+
+def planned(
+    plain: Sequence[Release], celery: Sequence[Release], upgrades: Sequence[tuple[Release, Release]]
+) -> list[Run]:
+    """Return all runs, those that need the least first."""
+    runs = [Run(row.airflow, {PYTHON: row}, "not celery and not upgrade") for row in plain]
+    runs += [Run(f"{row.airflow}-celery", {PYTHON: row}, "celery", CELERY) for row in celery]
+    for old, new in upgrades:
+        runs.append(Run(f"{old.airflow}-{new.airflow}", {f"{PYTHON}_FROM": old, PYTHON: new}, "upgrade"))
+    return runs
+
+
+def chosen(session: nox.Session, matrix: Matrix) -> list[Run]:
+    """Return the runs that the session's arguments ask for."""
+    options = sessions.options(session, ARGUMENTS)
+    if not session.posargs:
+        rows = matrix.final_defaults
+        return planned(rows, (rows[0], rows[-1]), matrix.upgrades)
+    rows = sessions.rows(session, options.versions)
+    upgrades = matrix.upgrades if options.upgrade == [] else sessions.pairs(session, options.upgrade or ())
+    return planned(rows, rows, upgrades)
+
+
+def run(session: nox.Session, runs: Sequence[Run]) -> None:
+    """Run them all, since a failure hides no other, and fail the session after the last one."""
+    if any(each.extra for each in runs):
+        session.run("python", "-m", "tests.e2e.redis")
+    for each in runs:
+        with contextlib.suppress(CommandFailed), sessions.counted(f"e2e({each.name})") as report:
+            for variable, row in each.pythons.items():
+                session.env[variable] = str(airflow_python(session, row, each.extra))
+            sessions.run_stack(session, "pytest", report, "tests/e2e", "-m", each.tests)
+    if any(counts.failed for counts in sessions.COUNTS):
+        session.error("tests failed, see above")

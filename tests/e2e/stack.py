@@ -389,6 +389,12 @@ class Stack:
                 self._start_part(deadline, part, python)
         return absent
 
+    def kill_web_if_it_hangs(self) -> None:
+        """SIGKILL the API server if it lives and does not answer, as a liveness probe would."""
+        web = self._parts[0] if "webserver" in self._parts else "api-server"
+        if web in self._part_processes() and not self._web_answers():
+            self.kill_part(web)
+
     def power_cut(self) -> int:
         """SIGKILL every process at once; return how many. Folder and database stay for :meth:`power_on`."""
         killed = 0
@@ -659,6 +665,7 @@ class Stack:
     # --- the REST API ---
 
     def _web_answers(self) -> bool:
+        """Whether the API server, on 2.11 the webserver, answers within half a minute."""
         with contextlib.suppress(OSError, StackError):
             self._http("GET", "/api/v2/version" if self.environment.task_sdk else "/health")
             return True

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 
 from tests.e2e.environment import StackError
-from tests.e2e.stack import Stack
+from tests.e2e.stack import POSTGRES, Stack
 from tests.soak import faults, kinds
 from tests.soak.checker import END_STATES
 from tests.soak.history import FORMAT, Recorder
@@ -222,6 +222,9 @@ class SoakRun:
         """Bring back what has ended, as a process manager does."""
         while not self._over.wait(2):
             with contextlib.suppress(StackError, psutil.Error, OSError, TimeoutError):
+                if POSTGRES not in self.down:
+                    # That of 3.0 renders the tracebacks of a lost database for minutes, and answers nobody.
+                    self.stack.kill_web_if_it_hangs()
                 for part in self.stack.revive(but=self.down):
                     self.recorder.write("part", part=part, up=True)
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from tests.e2e.runs import CELERY
+from tests.e2e.redis import REQUIREMENTS as CELERY
 from tools.environments import ROOT, airflow_python
 
 if TYPE_CHECKING:

@@ -47,6 +47,8 @@ DOORS = Path(os.environ["AIRFLOW_HOME"], "doors")
 RETRY_SECONDS = float(os.environ.get("TRIGGER_COMPAT_RETRY_SECONDS", "1"))
 CLONES = 5
 MANY = 20
+BRIEF = 30
+BRIEF_SECONDS = 1
 
 KINDS: dict[str, dict[str, Any]] = {
     "waiting": {},
@@ -54,6 +56,9 @@ KINDS: dict[str, dict[str, Any]] = {
     "deferrable": {"deferrable": True},
     "fire": {"wait_for_completion": False},
     "mapped": {},
+    # Undisturbed deferrals, some at a time so that the load is low; their children wait at no door.
+    "brief": {"deferrable": True, "max_active_tis_per_dagrun": 5},
+    "brief-plain": {"deferrable": True, "max_active_tis_per_dagrun": 5, "durable": False},
     # For the links: the operator as it is without `durable`, and the target said in other ways.
     "plain": {"durable": False},
     "templated": {"durable": False, "trigger_dag_id": "{{ dag.dag_id.replace('parent', 'child') }}"},
@@ -76,6 +81,11 @@ def wait_for_door(dag_run: Any = None) -> None:
     if door.read_text() == "failed":
         msg = "told to fail"
         raise AirflowFailException(msg)
+
+
+def be_brief() -> None:
+    """Be a child that ends before the end of its parent's first process may have been reported."""
+    time.sleep(BRIEF_SECONDS)
 
 
 def first_try(context: Any) -> None:
@@ -163,8 +173,8 @@ def build(parent: str) -> None:
         **KINDS[kind],
     }
     with DAG(f"{parent}.parent", schedule=None, start_date=START, catchup=False) as parent_dag:
-        if kind == "mapped":
-            TriggerDagRunOperator.partial(**arguments).expand(conf=[conf] * CLONES)
+        if count := {"mapped": CLONES, "brief": BRIEF, "brief-plain": BRIEF}.get(kind):
+            TriggerDagRunOperator.partial(**arguments).expand(conf=[conf] * count)
         elif kind in FUNCTIONS:
             options = {name: arguments[name] for name in ("task_id", "retries", "retry_delay")}
             task(**options)(call)(kind, child, parent)
@@ -180,7 +190,8 @@ def build(parent: str) -> None:
                 EmptyOperator(task_id="nothing")
                 continue
             # A fault may hit the child as well; it is not the child's fate that is looked at.
-            task(wait_for_door, retries=9, retry_delay=timedelta(seconds=RETRY_SECONDS))()
+            work = be_brief if kind.startswith("brief") else wait_for_door
+            task(work, retries=9, retry_delay=timedelta(seconds=RETRY_SECONDS))()
 
 
 for name in os.environ["TRIGGER_COMPAT_PARENTS"].split():
