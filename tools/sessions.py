@@ -42,7 +42,7 @@ def options(
 ) -> argparse.Namespace:
     """Read a session's arguments. With ``passes_on``, those it does not know are kept as ``passed_on``."""
     parser = argparse.ArgumentParser(prog=f"nox -s {session.name} --", add_help=False)
-    parser.error = session.error  # type: ignore[method-assign, assignment]
+    vars(parser)["error"] = session.error
     for name, settings in arguments.items():
         parser.add_argument(name, **settings)
     found, others = parser.parse_known_args(session.posargs)

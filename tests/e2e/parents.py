@@ -28,17 +28,18 @@ SECONDS: Final = 90
 """How long anything may take that has no reason to take long, on a busy machine."""
 
 
-def stack_for(
-    python: Path,
-    names: Iterable[str],
-    environ: Mapping[str, str],
-    kind: type[AnyStack] = Stack,  # type: ignore[assignment]
-    **options: Any,
-) -> AnyStack:
+def stack_for(python: Path, names: Iterable[str], environ: Mapping[str, str], **options: Any) -> Stack:
     """A stack with the parents of these names, and nothing else.
 
     :param names: see `fault_dags/faults.py`.
     """
+    return stack_of(Stack, python, names, environ, **options)
+
+
+def stack_of(
+    kind: type[AnyStack], python: Path, names: Iterable[str], environ: Mapping[str, str], **options: Any
+) -> AnyStack:
+    """The same of another kind."""
     names = tuple(names)
     return kind(
         python,

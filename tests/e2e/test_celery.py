@@ -13,7 +13,7 @@ import pytest
 from tests.e2e import processes
 from tests.e2e.celery import REDIS, WORKERS, CeleryStack
 from tests.e2e.demo import LOST_HOST_CONFIG
-from tests.e2e.parents import CHILD_TASK, END_STATES, TASK, Parent, stack_for
+from tests.e2e.parents import CHILD_TASK, END_STATES, TASK, Parent, stack_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ CONFIG: Final = {
 
 @pytest.fixture(scope="module")
 def running(python: Path) -> Iterator[CeleryStack]:
-    with stack_for(python, PARENTS, {}, CeleryStack, config=CONFIG) as stack:
+    with stack_of(CeleryStack, python, PARENTS, {}, config=CONFIG) as stack:
         yield stack
 
 

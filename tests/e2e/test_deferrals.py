@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import pytest
 
 from tests.e2e.celery import CeleryStack
-from tests.e2e.parents import END_STATES, Parent, stack_for
+from tests.e2e.parents import END_STATES, Parent, stack_of
 from tests.e2e.stack import Stack
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def deferrals(stack: Stack, name: str) -> Figures:
     ],
 )
 def stack(python: Path, request: pytest.FixtureRequest) -> Iterator[Stack]:
-    with stack_for(python, KINDS, {}, request.param) as stack:
+    with stack_of(request.param, python, KINDS, {}) as stack:
         yield stack
 
 

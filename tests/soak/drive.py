@@ -245,10 +245,9 @@ class SoakRun:
             yield from names
 
     def _start_parents(self) -> None:
-        ended = {
-            (each["dag"], each["run"]) for each in self._parents if each["run_state"] in ("success", "failed")
-        }
-        for _ in range(self.plan.parents - len(self._announced - ended)):
+        seen = {(each["dag"], each["run"]) for each in self._parents}
+        going = self._running() | (self._announced - seen)
+        for _ in range(self.plan.parents - len(going)):
             kind = next(self._names)
             dag, run = f"parent-{kind}", f"{next(self._numbers):04}"
             self._confs[dag, run] = {"seconds": self._chance.randint(*CHILD_SECONDS)}
@@ -348,15 +347,18 @@ class SoakRun:
         )
         return self.stack.query(sql)
 
-    def _unfinished(self) -> int:
-        """Count the parents and children that have still to end."""
+    def _running(self) -> set[tuple[str, str]]:
+        """Return the runs of parents that go on, without those that 3.0 has left `restarting`."""
         now = time.monotonic()
         runs = {
             (each["dag"], each["run"]) for each in self._parents if each["run_state"] in ("queued", "running")
         }
-        stuck = {run for run in runs if now - self._ended_at.get(run, now) > RESTARTING_SECONDS}
+        return {run for run in runs if now - self._ended_at.get(run, now) <= RESTARTING_SECONDS}
+
+    def _unfinished(self) -> int:
+        """Count the parents and children that have still to end."""
         children = [key for key, state in self._seen.items() if key[0] == "child" and state not in END_STATES]
-        return len(runs - stuck) + len(children)
+        return len(self._running()) + len(children)
 
     def _finish(self) -> None:
         """Write how everything is at the end."""
