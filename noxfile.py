@@ -185,7 +185,7 @@ def soak(session: nox.Session) -> None:
     """
     options = sessions.options(session, {"version": {"nargs": "?"}, "--executor": {}}, passes_on=True)
     install_once(session, *group("e2e"))
-    soaking.run(session, sessions.rows(session, filter(None, [options.version])), options)
+    soaking.run(session, sessions.rows(session, [options.version] if options.version else []), options)
 
 
 @nox.session(default=False)

@@ -19,7 +19,7 @@ KINDS: dict[str, dict[str, Any]] = json.loads(os.environ["SOAK_KINDS"])
 MARKS = Path(os.environ["AIRFLOW_HOME"], "first-children")
 START = datetime(2024, 1, 1, tzinfo=timezone.utc)
 POKE_SECONDS = 3
-RETRIES = 30
+RETRIES = 100
 
 
 def first(name: str, *modules: str) -> Any:
