@@ -17,7 +17,7 @@ from tools.generated import OF_RELEASES
 from trigger_compat import dispatch, ranges
 from trigger_compat import matrix as matrix_module
 from trigger_compat.errors import SourceError
-from trigger_compat.floor.rewrite.lines import delete_lines
+from trigger_compat.floor.rewrite.python import without
 from trigger_compat.floor.scan import scanner, source
 from trigger_compat.floor.scan.model import Category, Removal
 from trigger_compat.floor.scan.releases import index_of, minor_of
@@ -203,7 +203,7 @@ def _scan_steps(root: Path, minor: Minor, scan: Scan, gone: set[str]) -> Iterato
             f"{removal.line}-{removal.end}" if removal.end > removal.line else str(removal.line)
             for removal in removals
         )
-        after = delete_lines((root / file).read_text(encoding="utf-8"), removals)
+        after = without((root / file).read_text(encoding="utf-8"), removals)
         yield Step(file=file, what=f"take out the lines {places}", after=after)
 
 

@@ -12,14 +12,22 @@ from trigger_compat.floor.scan.model import Removal
 
 def bound_again(before: ast.Module, after: ast.Module, removals: Sequence[Removal]) -> Collection[Removal]:
     """Return the removals to leave out, because they hold the only binding of a name that is used still."""
-    bound = {name for name, _ in _bound(after)}
-    missing = _used(after) - bound - set(dir(builtins))
+    missing = _unbound(after)
     lines = [(line, name) for name, line in _bound(before) if name in missing]
     return [
         removal
         for removal in removals
         if any(removal.line <= line <= removal.end and _binds(removal, name) for line, name in lines)
     ]
+
+
+def missing_names(before: ast.Module, after: ast.Module) -> set[str]:
+    """Return the names that code uses without a binding, and did not before."""
+    return _unbound(after) - _unbound(before)
+
+
+def _unbound(tree: ast.Module) -> set[str]:
+    return _used(tree) - {name for name, _ in _bound(tree)} - set(dir(builtins))
 
 
 def _binds(removal: Removal, name: str) -> bool:
