@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from trigger_compat import __version__, doctor
 from trigger_compat.errors import SourceError, ToolMissing, TriggerCompatError, UnknownFloor, UsageError
+from trigger_compat.floor import raise_options
 from trigger_compat.matrix import cli as matrix_cli
 from trigger_compat.matrix import load as load_matrix
 
@@ -159,6 +160,7 @@ def _add_floor(commands: argparse._SubParsersAction[_Parser]) -> None:
         action="store_true",
         help="with --check: accept an older floor than the policy asks for",
     )
+    raise_options.add_arguments(command)
     command.set_defaults(run=_floor)
 
 
@@ -207,6 +209,10 @@ def _matrix(options: argparse.Namespace) -> int:
 
 
 def _floor(options: argparse.Namespace) -> int:
+    if raise_options.is_asked(options):
+        from trigger_compat.floor import raise_command
+
+        return raise_command.run(options)
     # Imported here: the other commands need neither the scanner nor its tables.
     from trigger_compat.floor.report import build, check, heatmap, policy_dates, render
     from trigger_compat.floor.scan import names, releases, scanner, source

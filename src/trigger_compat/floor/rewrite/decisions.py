@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ class Decisions:
         self._headers: dict[int, int] = {}
         self._covered: dict[int, int] = {}
         self._dead: set[tuple[int, int]] = set()
+        self._part_lines: list[int] = []
         self._in_part: list[Removal] = []
         self.comments: list[tuple[int, int]] = []
         """Lines of comments that go."""
@@ -53,6 +55,14 @@ class Decisions:
                 self._dead.add((first, last))
             for line in range(first, last + 1):
                 self._covered[line] = max(self._covered.get(line, 0), last)
+
+    def touches(self, node: Any) -> bool:
+        """Say whether there may be a part of an expression in the lines of a node."""
+        if len(self._part_lines) != len(self.constants) + len(self.elements):
+            spans = [*self.constants, *self.elements]
+            self._part_lines = sorted(self._text.line_of(start) for start, _ in spans)
+        first, last = first_line(node), last_line(node)
+        return bisect_left(self._part_lines, first) < bisect_right(self._part_lines, last)
 
     def drops(self, first: int, last: int) -> bool:
         """Say whether all these lines go."""

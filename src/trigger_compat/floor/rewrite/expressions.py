@@ -33,6 +33,8 @@ class Expressions:
 
         :param is_condition: whether only its truth matters.
         """
+        if not self._decisions.touches(node):
+            return None
         known = self._decisions.value(node)
         if known in ("True", "False"):
             return known == "True"

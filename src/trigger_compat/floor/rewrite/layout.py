@@ -46,8 +46,8 @@ def _blank_lines(above: str | None, pending: list[str], below: str | None) -> li
             runs[-1].append(line)
     if _indent(below) > _indent(above) and _OPENS_BLOCK.search(above):
         return []
-    if _indent(below) < _indent(above):
-        return runs[-1]
+    if all(_indent(line) > _indent(below) for line in pending if MARK in line):
+        return runs[-1]  # the end of a block went
     return max(runs, key=len)
 
 

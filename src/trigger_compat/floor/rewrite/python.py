@@ -8,10 +8,10 @@ from typing import Final
 
 from trigger_compat.floor.rewrite.decisions import Decisions
 from trigger_compat.floor.rewrite.layout import tidied
-from trigger_compat.floor.rewrite.leftovers import without_leftovers
-from trigger_compat.floor.rewrite.names import bound_again, missing_names
+from trigger_compat.floor.rewrite.leftovers import Leftovers
+from trigger_compat.floor.rewrite.names import Names, bound_again, names_of
 from trigger_compat.floor.rewrite.statements import Statements
-from trigger_compat.floor.rewrite.text import Text, applied
+from trigger_compat.floor.rewrite.text import Edit, Text, applied
 from trigger_compat.floor.scan.model import Category, Removal
 from trigger_compat.parsing import parse_python
 
@@ -33,26 +33,39 @@ def without(text: str, removals: Iterable[Removal], tree: ast.Module | None = No
     chosen = [removal for removal in removals if removal.category in _PROVEN]
     if not chosen:
         return text
-    has_newline = text.endswith("\n")
+    whole = text if text.endswith("\n") else f"{text}\n"
     before = tree or parse_python(text)
+    names = names_of(before)
     for _ in range(_MAX_ROUNDS):
-        result = _edited(text if has_newline else f"{text}\n", before, chosen)
+        result = _edited(whole, before, chosen)
         try:
             after = parse_python(result)
         except SyntaxError:
             return text
-        needed = bound_again(before, after, chosen)
+        names_after = names_of(after)
+        needed = bound_again(names, names_after, chosen)
         if needed:
             chosen = [removal for removal in chosen if removal not in needed]
-        elif missing_names(before, after):
+        elif names_after.unbound - names.unbound:
             return text
         else:
-            result = without_leftovers(before, result)
-            return result if has_newline else result.removesuffix("\n")
+            result = _without_leftovers(result, after, names_after, Leftovers(whole, before, names))
+            return result if whole is text else result.removesuffix("\n")
     return text
 
 
-def _edited(text: str, tree: ast.Module, removals: Sequence[Removal]) -> str:
+def _without_leftovers(text: str, tree: ast.Module, names: Names, leftovers: Leftovers) -> str:
+    for _ in range(_MAX_ROUNDS):
+        removals, edits = leftovers.find(Text(text), tree, names)
+        if not removals and not edits:
+            break
+        text = _edited(text, tree, removals, edits)
+        tree = parse_python(text)
+        names = names_of(tree)
+    return text
+
+
+def _edited(text: str, tree: ast.Module, removals: Sequence[Removal], more: Sequence[Edit] = ()) -> str:
     places = Text(text)
     edits = Statements(places, Decisions(places, removals)).rewrite(tree)
-    return tidied(applied(text, edits))
+    return tidied(applied(text, [*edits, *more]))

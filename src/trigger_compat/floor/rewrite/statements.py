@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ _PURE: Final = (
     ast.Name, ast.Attribute, ast.Constant, ast.Compare, ast.BoolOp, ast.UnaryOp, ast.expr_context, ast.boolop,
     ast.unaryop, ast.cmpop,
 )  # fmt: skip
+_MAY_SPAN_LINES: Final = re.compile(r"\"{3}|'{3}|\\$", re.MULTILINE)
+"""A string that goes on in the next line."""
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -38,7 +41,8 @@ class Statements:
         if self._block(tree.body):
             self._delete(tree.body)
         if self._moved:
-            protected = self._text.in_strings()
+            moved = "\n".join(self._text.lines[line - 1] for line in self._moved)
+            protected = self._text.in_strings() if _MAY_SPAN_LINES.search(moved) else ()
             for line, characters in self._moved.items():
                 if line not in protected:
                     start = self._text.starts[line - 1]

@@ -1,0 +1,38 @@
+"""The options of ``trigger-compat floor --to``, apart from what carries it out, which other commands do not load."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from trigger_compat.errors import UsageError
+
+EXITS: Final = (
+    "Exit codes with --to: 0 done, also where something is left to a person; 7 the source is not there, or a file"
+    " cannot be written (then none is), or --write is asked for a distribution that is installed; 8 the floor is"
+    " unknown, or older than the declared one; 10 wrong arguments."
+)
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the options of a raise to ``floor``."""
+    command.epilog = EXITS
+    group = command.add_argument_group("raise the floor")
+    group.add_argument("--to", metavar="X.Y", help="change the source so that it requires this Airflow")
+    what = group.add_mutually_exclusive_group()
+    what.add_argument("--diff", action="store_true", help="with --to: print what would change (default)")
+    what.add_argument("--write", action="store_true", help="with --to: change the files")
+
+
+def is_asked(options: argparse.Namespace) -> bool:
+    """Say whether the command line asks for a raise.
+
+    :raises UsageError: it asks for parts of one.
+    """
+    if not options.to and (options.diff or options.write):
+        raise UsageError(
+            "trigger-compat floor: --diff and --write need --to X.Y; see trigger-compat floor --help"
+        )
+    if options.to and (options.check or options.floor or options.output):
+        raise UsageError("trigger-compat floor: --to excludes --check, --floor and --output")
+    return bool(options.to)

@@ -1,0 +1,214 @@
+"""A whole raise: what becomes of each file of a source, and what is left to a person."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from trigger_compat.dags.files import TextFile, Unreadable
+from trigger_compat.dags.files import read as read_text
+from trigger_compat.floor.rewrite import bounds, prose
+from trigger_compat.floor.rewrite.newlines import normalised, with_newlines_of
+from trigger_compat.floor.rewrite.python import without
+from trigger_compat.floor.scan.model import Category, Kind, Removal
+from trigger_compat.floor.scan.releases import ReleaseTuple, floor_name, index_of
+from trigger_compat.floor.scan.scanner import Scan
+from trigger_compat.floor.scan.source import Module
+from trigger_compat.parsing import parse_python
+
+_ANNOUNCED: Final = (Category.ANNOUNCED,)
+_NO_TEST: Final = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.Expr, ast.Pass)
+_NOTHING: Final = (ast.Expr, ast.Pass)
+
+
+class Left(NamedTuple):
+    """Something that a person has to look at.
+
+    :param line: in the file as it is now; 0 for the file as a whole.
+    """
+
+    file: str
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of one file.
+
+    :param old: its text, with its own newlines.
+    :param new: what it becomes; None: the file goes.
+    """
+
+    file: str
+    path: Path
+    old: str
+    new: str | None
+    encoding: str
+
+    @property
+    def content(self) -> bytes:
+        return (self.new or "").encode(self.encoding)
+
+    def line_after(self, line: int) -> int:
+        """Return where a line stands once the change is made."""
+        old, new = self.old.splitlines(), (self.new or "").splitlines()
+        for tag, first, last, start, stop in difflib.SequenceMatcher(
+            None, old, new, autojunk=False
+        ).get_opcodes():
+            if first < line <= last:
+                return start + line - first if tag == "equal" else min(start + line - first, max(stop, 1))
+        return line
+
+
+@dataclass(frozen=True, slots=True)
+class Raise:
+    """The changes of all files, by file, and what is left."""
+
+    changes: Mapping[str, Change]
+    left: Sequence[Left]
+
+    def left_after(self) -> list[Left]:
+        """Return what is left, with the lines after the changes."""
+        return [
+            place._replace(line=self.changes[place.file].line_after(place.line))
+            if place.line and place.file in self.changes
+            else place
+            for place in self.left
+        ]
+
+
+def raise_floor(scan: Scan, floor: ReleaseTuple, places: Mapping[str, Path], root: Path | None) -> Raise:
+    """Return what a floor changes in a source; nothing is written.
+
+    :param scan: that of the source.
+    :param places: where each Python file of the source is.
+    :param root: the folder of the source, for what is not Python; None: it has none.
+    """
+    by_file = proven(scan.removals, floor)
+    changes: dict[str, Change] = {}
+    left: list[Left] = []
+    for module in scan.source.modules:
+        if removals := by_file.get(module.file):
+            try:
+                change = _change(read_text(places[module.file]), module, removals, floor)
+            except Unreadable as error:
+                left.append(Left(module.file, 0, str(error)))
+                continue
+            if change.new != change.old:
+                changes[module.file] = change
+    changes.update(_emptied(scan.source.modules, changes))
+    if root:
+        _raise_bounds(root, floor, changes, left)
+        left += _prose(root, floor, changes)
+    left += [Left(file, 0, f"cannot be read as Python: {problem}") for file, problem in scan.source.broken]
+    left += _open(scan, floor, by_file, changes)
+    return Raise(changes, sorted(set(left)))
+
+
+def proven(removals: Iterable[Removal], floor: ReleaseTuple) -> dict[str, list[Removal]]:
+    """Return by file the removals that a floor allows, without those that only a comment announces."""
+    point, found = index_of(floor), defaultdict(list)
+    for removal in removals:
+        if removal.removable_from <= point and removal.category not in _ANNOUNCED:
+            found[removal.file].append(removal)
+    return found
+
+
+def _change(file: TextFile, module: Module, removals: Sequence[Removal], floor: ReleaseTuple) -> Change:
+    checks = [removal for removal in removals if removal.category is Category.RESTATED]
+    checked = bounds.raise_checks(module.text, checks, floor)
+    same_places = list(map(len, checked.split("\n"))) == list(map(len, module.text.split("\n")))
+    new = without(module.text, removals, module.tree)
+    if checks and new == module.text:
+        new = checked
+    elif checks and same_places:
+        new = without(checked, removals)
+    if normalised(file.text) != module.text:
+        raise Unreadable("is read in another way than Python does; raise it by hand")
+    return Change(module.file, file.path, file.text, with_newlines_of(file.text, new), file.encoding)
+
+
+def _emptied(modules: Sequence[Module], changes: Mapping[str, Change]) -> Iterator[tuple[str, Change]]:
+    """Yield the files of which nothing is left: tests without a test, modules without a statement."""
+    for module in modules:
+        change = changes.get(module.file)
+        if change is None or change.new is None or module.file.endswith(("__init__.py", "conftest.py")):
+            continue
+        body = parse_python(normalised(change.new)).body
+        kinds = _NO_TEST if module.kind is Kind.TESTS else _NOTHING
+        if not all(isinstance(statement, kinds) or _is_future(statement) for statement in body):
+            continue
+        name = module.parts[-1]
+        is_used = any(name in other.words for other in modules if other is not module)
+        holds_tests = re.match(r"test_|.*_test$", name) and "test" in module.text
+        if holds_tests if module.kind is Kind.TESTS else not is_used:
+            yield module.file, Change(module.file, change.path, change.old, None, change.encoding)
+
+
+def _is_future(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+
+
+def _raise_bounds(root: Path, floor: ReleaseTuple, changes: dict[str, Change], left: list[Left]) -> None:
+    found = False
+    for name in bounds.FILES:
+        path = root / name
+        if not path.is_file() or path.is_symlink():
+            continue
+        try:
+            file = read_text(path)
+        except Unreadable as error:
+            left.append(Left(name, 0, str(error)))
+            continue
+        before = changes[name].new if name in changes else None
+        text = normalised(before or file.text)
+        new, remarks = bounds.raise_file(name, text, floor)
+        found = found or bool(bounds.declared_in(new))
+        left += [Left(name, line, reason) for line, reason in remarks]
+        if new != normalised(file.text):
+            changes[name] = Change(name, path, file.text, with_newlines_of(file.text, new), file.encoding)
+    if not found:
+        names = ", ".join(bounds.FILES)
+        left.append(
+            Left(".", 0, f"no bound on apache-airflow was found in {names}; raise it where it is declared")
+        )
+
+
+def _prose(root: Path, floor: ReleaseTuple, changes: Mapping[str, Change]) -> Iterator[Left]:
+    for file, line, text in prose.places(root, floor):
+        change = changes.get(file)
+        if change and text not in (change.new or ""):
+            continue
+        yield Left(file, line, f"names an older Airflow: {text[:100]}")
+
+
+def _open(
+    scan: Scan, floor: ReleaseTuple, by_file: Mapping[str, Sequence[Removal]], changes: Mapping[str, Change]
+) -> Iterator[Left]:
+    """Yield what the scan cannot decide, and what comments announce, in what is left of the files."""
+    point = index_of(floor)
+
+    def goes(file: str, line: int) -> bool:
+        change = changes.get(file)
+        return (change is not None and change.new is None) or any(
+            removal.whole and not removal.end_column and removal.line <= line <= removal.end
+            for removal in by_file.get(file, ())
+            if removal.category is not Category.RESTATED
+        )
+
+    for place in scan.undecided:
+        if not goes(place.file, place.line):
+            yield Left(place.file, place.line, f"not decided: {place.code}: {place.reason}")
+    for removal in scan.removals:
+        if removal.category is Category.ANNOUNCED and removal.removable_from <= point:
+            if not goes(removal.file, removal.line) and not goes(removal.file, removal.end):
+                since = floor_name(removal.removable_from)
+                reason = f"a comment says that this can go from {since} on; the code does not prove it"
+                yield Left(removal.file, removal.line, reason)
