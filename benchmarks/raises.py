@@ -34,23 +34,24 @@ COLUMNS: Final = (
     "imports before",
     "imports after",
     "changed by a second run",
-    "scan (s)",
     "rewrite (s)",
+    "scan (s)",
 )
 _RULES: Final = "F401,F811,F821,F822,F841,E9"
 _IMPORT: Final = """
 import importlib, json, sys
-sys.path.insert(0, sys.argv[1])
-for name in list(sys.modules):
-    if name.startswith("airflow.providers"):
-        del sys.modules[name]
-done = {}
 import airflow.providers
-airflow.providers.__path__ = [sys.argv[1] + "/airflow/providers", *airflow.providers.__path__]
-for name in json.loads(sys.argv[2]):
+top, names = sys.argv[1], json.loads(sys.argv[2])
+for name in list(sys.modules):
+    if name.startswith("airflow.providers."):
+        del sys.modules[name]
+sys.path.insert(0, top)
+airflow.providers.__path__ = [top + "/airflow/providers", *airflow.providers.__path__]
+done = {}
+for name in names:
     try:
-        importlib.import_module(name)
-        done[name] = ""
+        module = importlib.import_module(name)
+        done[name] = "" if module.__file__.startswith(top) else f"it is {module.__file__}"
     except BaseException as error:
         done[name] = f"{type(error).__name__}: {error}"[:200]
 print("\\n" + json.dumps(done))
@@ -61,16 +62,25 @@ def rows(
     folder: Path, floors: Sequence[str], ruff: str, pythons: Mapping[str, str]
 ) -> Iterator[Sequence[str]]:
     """Yield a row for each package and floor."""
-    for package in sorted(path for path in folder.iterdir() if path.is_dir()):
+    packages = [path for path in folder.iterdir() if path.is_dir()]
+    for package in sorted(packages, key=lambda path: sum(1 for _ in path.rglob("*.py"))):
+        start = time.process_time()
+        scan = scanner.scan(source.read(str(package)))
+        scanned = time.process_time() - start
         for floor in floors:
             with tempfile.TemporaryDirectory() as place:
                 copy = Path(place) / "copy"
                 shutil.copytree(package, copy)
-                yield [package.name, floor, *_row(package, copy, floor, ruff, pythons.get(floor))]
+                cells = _row(package, copy, scan, floor, ruff, pythons.get(floor))
+                yield [package.name, floor, *cells, f"{scanned:.1f}"]
 
 
-def _row(package: Path, copy: Path, floor: str, ruff: str, python: str | None) -> list[str]:
-    result, seconds = _raised(copy, floor)
+def _row(
+    package: Path, copy: Path, scan: scanner.Scan, floor: str, ruff: str, python: str | None
+) -> list[str]:
+    start = time.process_time()
+    result = _raised(copy, scan, floor)
+    seconds = time.process_time() - start
     modules = _modules(result)
     imports_before = _imports(python, copy, modules) if python else {}
     for change in result.changes.values():
@@ -86,22 +96,21 @@ def _row(package: Path, copy: Path, floor: str, ruff: str, python: str | None) -
     new = _ruff(ruff, copy) - _ruff(ruff, package)
     for finding in new:
         print(package.name, floor, *finding, flush=True)
-    again, _ = _raised(copy, floor)
+    again = _raised(copy, scanner.scan(source.read(str(copy))), floor)
     for file in again.changes:
         print(f"{package.name} {floor}: a second run changes {file}", flush=True)
     out, into = _counts(result)
     figures = (len(result.changes), out, into, len(result.left), len(broken), new.total())
-    both = [f"{sum(not error for error in found.values())}" if python else "-" for found in (imports_before, imports_after)]
-    return [*map(str, figures), *both, str(len(again.changes)), *(f"{each:.1f}" for each in seconds)]
+    both = [
+        str(sum(not error for error in found.values())) if python else "-"
+        for found in (imports_before, imports_after)
+    ]
+    return [*map(str, figures), *both, str(len(again.changes)), f"{seconds:.1f}"]
 
 
-def _raised(root: Path, floor: str) -> tuple[Raise, tuple[float, float]]:
-    start = time.process_time()
-    scan = scanner.scan(source.read(str(root)))
-    scanned = time.process_time()
+def _raised(root: Path, scan: scanner.Scan, floor: str) -> Raise:
     places = {module.file: root / module.file for module in scan.source.modules}
-    result = raise_floor(scan, parse_floor(floor), places, root)
-    return result, (scanned - start, time.process_time() - scanned)
+    return raise_floor(scan, parse_floor(floor), places, root)
 
 
 def _counts(result: Raise) -> tuple[int, int]:
@@ -118,7 +127,11 @@ def _modules(result: Raise) -> list[str]:
     for file, change in result.changes.items():
         parts = Path(file).with_suffix("").parts
         parts = parts[1:] if parts[0] == "src" else parts
-        if change.new is not None and file.endswith(".py") and parts[0] in ("airflow", "cosmos", "dagfactory"):
+        if (
+            change.new is not None
+            and file.endswith(".py")
+            and parts[0] in ("airflow", "cosmos", "dagfactory")
+        ):
             found.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
     return found
 
@@ -128,7 +141,7 @@ def _imports(python: str, root: Path, modules: Sequence[str]) -> dict[str, str]:
     top = root / "src" if (root / "src").is_dir() else root
     with tempfile.TemporaryDirectory() as home:
         done = subprocess.run(
-            [python, "-c", _IMPORT, str(top), json.dumps(modules)],
+            [python, "-c", _IMPORT, str(top.resolve()), json.dumps(modules)],
             capture_output=True,
             text=True,
             check=False,
@@ -157,6 +170,10 @@ def _ruff(ruff: str, root: Path) -> Counter[tuple[str, str, str]]:
         check=False,
     )
     return Counter(
-        (Path(found["filename"]).relative_to(root).as_posix(), str(found["code"]), str(found["message"]).partition(" from line")[0])
+        (
+            Path(found["filename"]).relative_to(root).as_posix(),
+            str(found["code"]),
+            str(found["message"]).partition(" from line")[0],
+        )
         for found in json.loads(done.stdout)
     )

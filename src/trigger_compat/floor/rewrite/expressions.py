@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
@@ -15,6 +16,10 @@ _LONGEST: Final = 88
 _NEEDS_PARENTHESES: Final = (ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Tuple, ast.GeneratorExp)
 _BEFORE_A_WHOLE: Final = ("if", "elif", "while", "return", "assert", "=")
 """What stands before an expression that ends with its statement or its header."""
+
+_ENDS_EXPRESSION: Final = re.compile(
+    r"[ \t]*(?:[:,]|(?:#[^\n]*)?\n\s*(?![-+*/%@<>=!&|^.(\[]|(?:and|or|if|else|in|is|not|for)\b))"
+)
 
 
 class Expressions:
@@ -225,7 +230,8 @@ class Expressions:
         line = head[head.rfind("\n") + 1 :]
         if not (line.endswith("=") or line.split(" ")[-1].strip() in _BEFORE_A_WHOLE) or line.endswith("=="):
             return None
-        return len(before) - 1, span[1] + after.index(")") + 1
+        end = span[1] + after.index(")") + 1
+        return (len(before) - 1, end) if _ENDS_EXPRESSION.match(text, end) else None
 
     def elements(self, elements: Sequence[Any], owner: ast.AST | None) -> bool:
         """Take elements out, with their commas and the comments above them; return whether none is left.

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from trigger_compat.floor.scan.bindings import bound_name
+from trigger_compat.floor.scan.bindings import bound_name, stored_names
 from trigger_compat.floor.scan.model import Removal
 
 _BUILTINS: Final = frozenset(dir(builtins))
 _DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _LOADS_AND_DELETES: Final = (ast.Load, ast.Del)
 
 
@@ -78,6 +80,39 @@ def names_of(tree: ast.AST) -> Names:
                 str(node.value) for node in ast.walk(statement) if isinstance(node, ast.Constant)
             )
     return found
+
+
+def module_names(tree: ast.Module) -> set[str]:
+    """Return the names that code looks up in the module itself: in none of the functions around it."""
+    found: set[str] = set()
+    _look_up(tree, frozenset(), found)
+    return found
+
+
+def _look_up(node: ast.AST, local: frozenset[str], found: set[str]) -> None:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Name):
+            if isinstance(child.ctx, _LOADS_AND_DELETES) and child.id not in local:
+                found.add(child.id)
+        elif isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            inner = local | stored_names(child).counts.keys()
+            body = child.body if isinstance(child.body, list) else [child.body]
+            _look_up(ast.Module(body, []), inner, found)  # type: ignore[arg-type] # a lambda has an expression
+            outside = [*getattr(child, "decorator_list", ()), child.args, getattr(child, "returns", None)]
+            _look_up(ast.Module([part for part in outside if part], []), local, found)
+        elif isinstance(child, (ast.Global, ast.Nonlocal)):
+            found.update(child.names)
+        else:
+            if isinstance(child, ast.Constant) and isinstance(child.value, str) and _is_type(node, child):
+                found.update(_WORD.findall(child.value))
+            _look_up(child, local, found)
+
+
+def _is_type(node: ast.AST, child: ast.Constant) -> bool:
+    """Say whether a string may be a type that is not there yet."""
+    if isinstance(node, ast.Call):
+        return child is next(iter(node.args), None) and "cast" in ast.unparse(node.func)
+    return isinstance(node, (ast.arg, ast.AnnAssign, ast.Subscript, ast.BinOp, ast.Module))
 
 
 def _is_exports(node: ast.Assign | ast.AugAssign) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from trigger_compat.floor.rewrite.decisions import Decisions
@@ -19,7 +19,12 @@ _PROVEN: Final = (Category.DEAD, Category.CONSTANT, Category.FLAG, Category.FOLL
 _MAX_ROUNDS: Final = 20
 
 
-def without(text: str, removals: Iterable[Removal], tree: ast.Module | None = None) -> str:
+def without(
+    text: str,
+    removals: Iterable[Removal],
+    tree: ast.Module | None = None,
+    may_export: Callable[[str], bool] = lambda name: False,  # noqa: ARG005 - nothing else is there
+) -> str:
     """Return the text of a file without what can be removed.
 
     Before: ``if AIRFLOW_V_3_0_PLUS:`` with ``new()`` below it, then ``else:`` with ``old()`` below it
@@ -29,6 +34,7 @@ def without(text: str, removals: Iterable[Removal], tree: ast.Module | None = No
 
     :param removals: those of this file that hold at the new floor.
     :param tree: that of the text, if it was parsed before.
+    :param may_export: says whether another module may import a name from this one.
     """
     chosen = [removal for removal in removals if removal.category in _PROVEN]
     if not chosen:
@@ -49,7 +55,9 @@ def without(text: str, removals: Iterable[Removal], tree: ast.Module | None = No
         elif names_after.unbound - names.unbound:
             return text
         else:
-            result = _without_leftovers(result, after, names_after, Leftovers(whole, before, names))
+            result = _without_leftovers(
+                result, after, names_after, Leftovers(whole, before, names, may_export)
+            )
             return result if whole is text else result.removesuffix("\n")
     return text
 

@@ -6,8 +6,9 @@ import ast
 import difflib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -16,12 +17,14 @@ from trigger_compat.dags.files import read as read_text
 from trigger_compat.floor.rewrite import bounds, prose
 from trigger_compat.floor.rewrite.newlines import normalised, with_newlines_of
 from trigger_compat.floor.rewrite.python import without
+from trigger_compat.floor.scan import scanner
 from trigger_compat.floor.scan.model import Category, Kind, Removal
 from trigger_compat.floor.scan.releases import ReleaseTuple, floor_name, index_of
 from trigger_compat.floor.scan.scanner import Scan
-from trigger_compat.floor.scan.source import Module
+from trigger_compat.floor.scan.source import Module, Source
 from trigger_compat.parsing import parse_python
 
+_CATCHES_IMPORTS: Final = re.compile(r"except\b.*\b(?:ImportError|ModuleNotFoundError)")
 _ANNOUNCED: Final = (Category.ANNOUNCED,)
 _NO_TEST: Final = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.Expr, ast.Pass)
 _NOTHING: Final = (ast.Expr, ast.Pass)
@@ -97,12 +100,14 @@ def raise_floor(scan: Scan, floor: ReleaseTuple, places: Mapping[str, Path], roo
     for module in scan.source.modules:
         if removals := by_file.get(module.file):
             try:
-                change = _change(read_text(places[module.file]), module, removals, floor)
+                may_export = partial(_may_export, module, scan.source.modules)
+                change = _change(read_text(places[module.file]), module, removals, floor, may_export)
             except Unreadable as error:
                 left.append(Left(module.file, 0, str(error)))
                 continue
             if change.new != change.old:
                 changes[module.file] = change
+    _without_idle_handlers(scan.source, floor, changes)
     changes.update(_emptied(scan.source.modules, changes))
     if root:
         _raise_bounds(root, floor, changes, left)
@@ -121,18 +126,60 @@ def proven(removals: Iterable[Removal], floor: ReleaseTuple) -> dict[str, list[R
     return found
 
 
-def _change(file: TextFile, module: Module, removals: Sequence[Removal], floor: ReleaseTuple) -> Change:
+def _may_export(module: Module, modules: Sequence[Module], name: str) -> bool:
+    """Say whether another module imports a name from a module, or names it as an attribute of that module."""
+    own = module.parts[-1] if module.parts else ""
+    pattern = re.compile(rf"\b{own}\.{name}\b|\b{own}\s+import\b(?:\s*\([^)]*|[^\n(]*)(?:\b{name}\b|\*)")
+    return any(
+        name in other.words and own in other.words and pattern.search(other.text)
+        for other in modules
+        if other is not module
+    )
+
+
+def _change(
+    file: TextFile,
+    module: Module,
+    removals: Sequence[Removal],
+    floor: ReleaseTuple,
+    may_export: Callable[[str], bool],
+) -> Change:
     checks = [removal for removal in removals if removal.category is Category.RESTATED]
     checked = bounds.raise_checks(module.text, checks, floor)
     same_places = list(map(len, checked.split("\n"))) == list(map(len, module.text.split("\n")))
-    new = without(module.text, removals, module.tree)
+    new = without(module.text, removals, module.tree, may_export)
     if checks and new == module.text:
         new = checked
     elif checks and same_places:
-        new = without(checked, removals)
+        new = without(checked, removals, may_export=may_export)
     if normalised(file.text) != module.text:
         raise Unreadable("is read in another way than Python does; raise it by hand")
     return Change(module.file, file.path, file.text, with_newlines_of(file.text, new), file.encoding)
+
+
+def _without_idle_handlers(source: Source, floor: ReleaseTuple, changes: dict[str, Change]) -> None:
+    """Take out the handlers of imports that no release fails any more, once a check above them is gone.
+
+    Before: ``if not AIRFLOW_V_3_0_PLUS: return``, then ``try: from airflow.sdk import DAG``, ``except ImportError: ...``
+    After 3.0: ``from airflow.sdk import DAG``; only releases that have it came to the handler before
+    """
+    modules = {
+        module.file: replace(module, text=text, tree=parse_python(text))
+        for module in source.modules
+        if (change := changes.get(module.file))
+        and _CATCHES_IMPORTS.search(text := normalised(change.new or ""))
+    }
+    found = scanner.scan(replace(source, modules=tuple(modules.values()), broken=()))
+    for file, removals in proven(found.removals, floor).items():
+        tree = modules[file].tree
+        handlers = {
+            (node.lineno, node.end_lineno) for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler)
+        }
+        # Nothing else: what other modules do to a flag is not seen here.
+        chosen = [removal for removal in removals if (removal.line, removal.end) in handlers]
+        new = without(modules[file].text, chosen, tree)
+        old = changes[file].old
+        changes[file] = replace(changes[file], new=with_newlines_of(old, new))
 
 
 def _emptied(modules: Sequence[Module], changes: Mapping[str, Change]) -> Iterator[tuple[str, Change]]:

@@ -67,9 +67,14 @@ class Statements:
                 self._delete_part(statement, block)
             else:
                 lines.append(statement)
-        for statement in lines:
+        next_first = below = (
+            0  # the last line of those that go below a statement, without a blank line between them
+        )
+        for statement in reversed(lines):
             first, last = first_line(statement), last_line(statement)
-            self.edits.append(self._text.deletion(self._with_comments(statement, first, last), last))
+            below = below if below and last + 1 == next_first else last
+            next_first = self._with_comments(statement, first, below)
+            self.edits.append(self._text.deletion(next_first, last))
 
     def _shares_line(self, statement: ast.stmt, gone: Sequence[ast.stmt], block: Sequence[ast.stmt]) -> bool:
         lines = {first_line(statement), last_line(statement)}
@@ -339,7 +344,10 @@ class Statements:
         is_any = isinstance(only, ast.MatchAs) and only.pattern is None and only.name is None
         if len(kept) == 1 and len(node.cases) > 1 and is_any and not kept[0].guard:
             last = self._block_end(node.cases[-1].body, node.col_offset)
-            self._take_place(node, kept[0].body, from_line=node.lineno, last=last)
+            line = kept[0].pattern.lineno
+            lead = self._lead(line)
+            self._move(lead, line - 1, self._text.column(line) - node.col_offset)
+            self._take_place(node, kept[0].body, from_line=node.lineno, last=last, lead=lead)
             return False
         for case in node.cases:
             if case not in kept:
