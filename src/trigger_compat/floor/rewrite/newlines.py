@@ -23,9 +23,11 @@ def with_newlines_of(old: str, new: str) -> str:
     if len(set(kinds)) <= 1:
         return new.replace("\n", kinds[0]) if kinds else new
     usual = max(set(kinds), key=kinds.count)
-    before, after = normalised(old).split("\n"), new.split("\n")
+    after = new.split("\n")
+    # A line that moved to the left is the same line.
+    texts = [[line.lstrip() for line in lines] for lines in (normalised(old).split("\n"), after)]
     ends = [usual] * len(after)
-    for block in difflib.SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks():
+    for block in difflib.SequenceMatcher(None, *texts, autojunk=False).get_matching_blocks():
         for offset in range(block.size):
             if block.a + offset < len(kinds):
                 ends[block.b + offset] = kinds[block.a + offset]

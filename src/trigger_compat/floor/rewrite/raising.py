@@ -108,7 +108,9 @@ def raise_floor(scan: Scan, floor: ReleaseTuple, places: Mapping[str, Path], roo
             if change.new != change.old:
                 changes[module.file] = change
     _without_idle_handlers(scan.source, floor, changes)
-    changes.update(_emptied(scan.source.modules, changes))
+    for kind in (Kind.TESTS, Kind.PACKAGE, Kind.DOCS):  # a deleted test uses no module
+        modules = [module for module in scan.source.modules if module.kind is kind]
+        changes.update(_emptied(modules, scan.source.modules, changes))
     if root:
         _raise_bounds(root, floor, changes, left)
         left += _prose(root, floor, changes)
@@ -182,21 +184,33 @@ def _without_idle_handlers(source: Source, floor: ReleaseTuple, changes: dict[st
         changes[file] = replace(changes[file], new=with_newlines_of(old, new))
 
 
-def _emptied(modules: Sequence[Module], changes: Mapping[str, Change]) -> Iterator[tuple[str, Change]]:
-    """Yield the files of which nothing is left: tests without a test, modules without a statement."""
+def _emptied(
+    modules: Sequence[Module], all_modules: Sequence[Module], changes: Mapping[str, Change]
+) -> list[tuple[str, Change]]:
+    """Return the files of which nothing is left: tests without a test, modules without a statement."""
+    found = []
     for module in modules:
         change = changes.get(module.file)
         if change is None or change.new is None or module.file.endswith(("__init__.py", "conftest.py")):
             continue
-        body = parse_python(normalised(change.new)).body
         kinds = _NO_TEST if module.kind is Kind.TESTS else _NOTHING
-        if not all(isinstance(statement, kinds) or _is_future(statement) for statement in body):
-            continue
-        name = module.parts[-1]
-        is_used = any(name in other.words for other in modules if other is not module)
-        holds_tests = re.match(r"test_|.*_test$", name) and "test" in module.text
-        if holds_tests if module.kind is Kind.TESTS else not is_used:
-            yield module.file, Change(module.file, change.path, change.old, None, change.encoding)
+        body = parse_python(normalised(change.new)).body
+        if all(isinstance(statement, kinds) or _is_future(statement) for statement in body):
+            name = module.parts[-1]
+            is_test = module.kind is Kind.TESTS and re.match(r"test_|.*_test$", name)
+            if is_test or not any(
+                _names(other, name, changes) for other in all_modules if other is not module
+            ):
+                found.append((module.file, replace(change, new=None)))
+    return found
+
+
+def _names(module: Module, name: str, changes: Mapping[str, Change]) -> bool:
+    """Say whether a module has a word in it once it is changed."""
+    if name not in module.words:
+        return False
+    change = changes.get(module.file)
+    return change is None or bool(re.search(rf"\b{name}\b", change.new or ""))
 
 
 def _is_future(statement: ast.stmt) -> bool:
