@@ -1,13 +1,14 @@
-"""Raises the floor of real packages in copies, and checks what is left: ``python -m benchmarks raises FOLDER``.
+"""Raises the floor of real packages in copies, and checks what is left: ``python -m benchmarks raises``.
 
-The folder holds unpacked source distributions, one below the other. Needs ruff on the path or in ``--ruff``; with
-``--python 3.0=PYTHON`` an Airflow of that floor imports the changed modules before and after.
+The folder holds unpacked source distributions. Needs ruff; with ``3.0=PYTHON`` an Airflow of that floor
+imports the changed modules before and after.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -38,6 +39,7 @@ COLUMNS: Final = (
     "scan (s)",
 )
 _RULES: Final = "F401,F811,F821,F822,F841,E9"
+_ABOUT_VERSIONS: Final = re.compile(r"AIRFLOW_V_2_|\b2\.\d+(?:\.\d+)?\b.*|ImportError|version_compat")
 _IMPORT: Final = """
 import importlib, json, sys
 import airflow.providers
@@ -75,7 +77,7 @@ def rows(
                 yield [package.name, floor, *cells, f"{scanned:.1f}"]
 
 
-def _row(
+def _row(  # noqa: PLR0917
     package: Path, copy: Path, scan: scanner.Scan, floor: str, ruff: str, python: str | None
 ) -> list[str]:
     start = time.process_time()
@@ -177,3 +179,34 @@ def _ruff(ruff: str, root: Path) -> Counter[tuple[str, str, str]]:
         )
         for found in json.loads(done.stdout)
     )
+
+
+def compared(old: Path, new: Path, floor: str) -> list[str]:
+    """Raise an old release, and compare what goes with what its next release deleted.
+
+    :returns: both names, and the lines that go in both, here alone, and there alone: of these, those that
+        name a version or catch an import error.
+    """
+    result = _raised(old, scanner.scan(source.read(str(old))), floor)
+    both, here, there = Counter[str](), Counter[str](), Counter[str]()
+    for path in sorted(old.rglob("*.py")):
+        file = path.relative_to(old).as_posix()
+        if not (new / file).exists():
+            continue
+        lines = Counter(
+            line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()
+        )
+        change = result.changes.get(file)
+        ours = lines - _stripped(change.new or "") if change else Counter[str]()
+        theirs = lines - _stripped((new / file).read_text(encoding="utf-8"))
+        both += ours & theirs
+        here += ours - theirs
+        there += Counter({line: n for line, n in (theirs - ours).items() if _ABOUT_VERSIONS.search(line)})
+    for name, found in (("here alone", here), ("there alone", there)):
+        for line in found:
+            print(f"  {name}: {line}", flush=True)
+    return [old.name, new.name, *(str(found.total()) for found in (both, here, there))]
+
+
+def _stripped(text: str) -> Counter[str]:
+    return Counter(line.strip() for line in text.splitlines() if line.strip())

@@ -56,6 +56,17 @@ FILES = {
 }
 
 
+COMMENTED = """\
+[project]
+dependencies = [
+    # "apache-airflow>=2.9"
+    'apache-airflow>=2.9',
+]
+[tool.x]
+a = 'apache-airflow>=2.9'
+"""
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     return tree(tmp_path / "project", FILES)
@@ -121,7 +132,8 @@ def test_the_diff_is_what_is_written(
 
 
 def test_bytes_that_stay(tmp_path: Path) -> None:
-    text = "\ufefffrom old.flags import AIRFLOW_V_3_0_PLUS\r\nif AIRFLOW_V_3_0_PLUS:\r\n\tä = '''\n\tx'''\r\n\tprint(ä)"
+    head = "\ufefffrom old.flags import AIRFLOW_V_3_0_PLUS\r\n"
+    text = head + "if AIRFLOW_V_3_0_PLUS:\r\n\tä = '''\n\tx'''\r\n\tprint(ä)"
     project = tree(tmp_path, FILES)
     (project / "old/hook.py").write_bytes(text.encode())
     run(project, "--to", "3.0", "--write")
@@ -215,8 +227,8 @@ def test_a_requirement_that_allows_no_new_release(text: str) -> None:
     [
         (
             "pyproject.toml",
-            "[project]\ndependencies = [\n  # \"apache-airflow>=2.9\"\n  'apache-airflow>=2.9',\n]\n[tool.x]\na = 'apache-airflow>=2.9'\n",
-            "[project]\ndependencies = [\n  # \"apache-airflow>=2.9\"\n  'apache-airflow>=3.0.0',\n]\n[tool.x]\na = 'apache-airflow>=2.9'\n",
+            COMMENTED,
+            COMMENTED.replace("'apache-airflow>=2.9',", "'apache-airflow>=3.0.0',"),
         ),
         (
             "pyproject.toml",
@@ -235,8 +247,8 @@ def test_a_requirement_that_allows_no_new_release(text: str) -> None:
         ),
         (
             "setup.py",
-            "setup(install_requires=['apache-airflow>=2.9'], classifiers=['Framework :: Apache Airflow :: 2'])\n",
-            "setup(install_requires=['apache-airflow>=3.0.0'], classifiers=[])\n",
+            "setup(requires=['apache-airflow>=2.9'], classifiers=['Framework :: Apache Airflow :: 2'])\n",
+            "setup(requires=['apache-airflow>=3.0.0'], classifiers=[])\n",
         ),
         (
             "provider.yaml",

@@ -26,12 +26,13 @@ def run(options: argparse.Namespace) -> int:
     root = _folder(given)
     if options.write and root is None:
         raise SourceError(
-            f"--write: {given} is an installed distribution; give the folder of its source, or --diff to see the raise"
+            f"--write: {given} is an installed distribution; give the folder of its source, or --diff to look"
         )
     read = source.read(given)
     if read.floor and floor < read.floor:
         raise UnknownFloor(
-            f"--to {options.to}: {read.name} requires Airflow {releases.dotted(read.floor)} already; name a newer one"
+            f"--to {options.to}: {read.name} requires Airflow {releases.dotted(read.floor)} already;"
+            " name a newer one"
         )
     result = raise_floor(scanner.scan(read, names.load()), floor, _places(read, given, root), root)
     if options.write:

@@ -1,4 +1,4 @@
-"""The options of ``trigger-compat floor --to``, apart from what carries it out, which other commands do not load."""
+"""The options of ``trigger-compat floor --to``; what carries them out is loaded only then."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Final
 from trigger_compat.errors import UsageError
 
 EXITS: Final = (
-    "Exit codes with --to: 0 done, also where something is left to a person; 7 the source is not there, or a file"
-    " cannot be written (then none is), or --write is asked for a distribution that is installed; 8 the floor is"
-    " unknown, or older than the declared one; 10 wrong arguments."
+    "Exit codes with --to: 0 done, also where something is left to a person; 7 the source is not there, or a"
+    " file cannot be written (then none is), or --write is asked for an installed distribution; 8 the floor"
+    " is unknown, or older than the declared one; 10 wrong arguments."
 )
 
 

@@ -1,4 +1,4 @@
-"""The bound on Airflow: in a requirement, in the files that declare requirements, and in a check at import."""
+"""The bound on Airflow: in a requirement, in files that declare requirements, and in a check at import."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ class Decisions:
         return line in self._headers
 
     def value(self, node: Any) -> str:
-        """Return what an expression always is: ``True``, ``False``, ``None`` if never evaluated, or nothing."""
+        """Return what an expression always is: True, False, None if never evaluated, as text; or nothing."""
         return self.constants.get(self._text.span(node), "") if self.constants else ""
 
     def element(self, node: Any) -> Removal | None:

@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 from trigger_compat.floor.rewrite.decisions import Decisions
@@ -105,7 +106,7 @@ class Expressions:
             at -= 1
         return at - 1 if at and text[at - 1] == "\n" else at
 
-    def _and_or(self, node: ast.BoolOp, *, is_condition: bool) -> bool | None:
+    def _and_or(self, node: ast.BoolOp, *, is_condition: bool) -> bool | None:  # noqa: C901 - one decision
         """Drop the operands that decide nothing, and those behind the one that decides all."""
         decides = isinstance(node.op, ast.Or)  # True decides an "or", False an "and"
         kept: list[int] = []
@@ -159,11 +160,11 @@ class Expressions:
     def _separated(self, nodes: Sequence[ast.expr], whole: Span, word: str) -> list[Span]:
         """Return the spans of operands, with the parentheses around each."""
         starts, ends = [whole[0]], []
-        for before, after in zip(nodes, nodes[1:], strict=False):
+        for before, after in pairwise(nodes):
             gap = list(self._text.between(self._text.end(before), self._text.start(after)))
             at = next(at for at, token in gap if token == word)
-            closers = [place for place, token in gap if place < at and token == ")"]
-            openers = [place for place, token in gap if place > at and token == "("]
+            closers = [place for place, token in gap if place < at and token == ")"]  # noqa: S105
+            openers = [place for place, token in gap if place > at and token == "("]  # noqa: S105
             ends.append(closers[-1] + 1 if closers else self._text.end(before))
             starts.append(openers[0] if openers else self._text.start(after))
         return list(zip(starts, [*ends, whole[1]], strict=True))
@@ -221,7 +222,7 @@ class Expressions:
         return True
 
     def _parentheses(self, span: Span) -> Span | None:
-        """Return the parentheses right around a span if they only group it, and if it is a whole expression."""
+        """Return the parentheses right around a span if that is a whole expression."""
         text = self._text.text
         before, after = text[: span[0]].rstrip(), text[span[1] :]
         if not before.endswith("(") or not after.lstrip().startswith(")"):

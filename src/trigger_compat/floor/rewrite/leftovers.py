@@ -62,7 +62,7 @@ class Leftovers:
                     self._imported(statement, alias, names, after, removals, edits)
         return removals, edits
 
-    def _imported(
+    def _imported(  # noqa: PLR0917
         self,
         statement: ast.Import | ast.ImportFrom,
         alias: ast.alias,

@@ -1,4 +1,4 @@
-"""The names that a module uses and binds, and those that a rewrite would take away from code that uses them."""
+"""The names that a module uses and binds, and those that a rewrite must not take away."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def walk(tree: ast.AST) -> Iterator[ast.AST]:
                 stack += [item for item in value if isinstance(item, ast.AST)]
 
 
-def names_of(tree: ast.AST) -> Names:
+def names_of(tree: ast.AST) -> Names:  # noqa: C901, PLR0912 - a table of node types
     """Return the names in a module or function."""
     found = Names()
     for node in walk(tree):

@@ -17,7 +17,7 @@ def normalised(text: str) -> str:
 def with_newlines_of(old: str, new: str) -> str:
     """Return a changed text with the newlines of the text as it was.
 
-    :param new: with ``\\n`` only.
+    :param new: with newlines of one character.
     """
     kinds = _NEWLINE.findall(old)
     if len(set(kinds)) <= 1:
@@ -25,9 +25,12 @@ def with_newlines_of(old: str, new: str) -> str:
     usual = max(set(kinds), key=kinds.count)
     after = new.split("\n")
     # A line that moved to the left is the same line.
-    texts = [[line.lstrip() for line in lines] for lines in (normalised(old).split("\n"), after)]
+    lines_before = [line.lstrip() for line in normalised(old).split("\n")]
+    lines_after = [line.lstrip() for line in after]
     ends = [usual] * len(after)
-    for block in difflib.SequenceMatcher(None, *texts, autojunk=False).get_matching_blocks():
+    for block in difflib.SequenceMatcher(
+        None, lines_before, lines_after, autojunk=False
+    ).get_matching_blocks():
         for offset in range(block.size):
             if block.a + offset < len(kinds):
                 ends[block.b + offset] = kinds[block.a + offset]

@@ -1,4 +1,4 @@
-"""What a person has to read: the lines of texts and comments that name an Airflow which the floor leaves behind."""
+"""What a person has to read: the lines of texts that name an Airflow which the floor leaves behind."""
 
 from __future__ import annotations
 

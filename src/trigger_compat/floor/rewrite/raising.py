@@ -162,8 +162,8 @@ def _change(
 def _without_idle_handlers(source: Source, floor: ReleaseTuple, changes: dict[str, Change]) -> None:
     """Take out the handlers of imports that no release fails any more, once a check above them is gone.
 
-    Before: ``if not AIRFLOW_V_3_0_PLUS: return``, then ``try: from airflow.sdk import DAG``, ``except ImportError: ...``
-    After 3.0: ``from airflow.sdk import DAG``; only releases that have it came to the handler before
+    Before: ``if not AIRFLOW_V_3_0_PLUS: return``, then ``try: from airflow.sdk import DAG`` with a handler
+    After 3.0: ``from airflow.sdk import DAG``; only releases that have it came there before
     """
     modules = {
         module.file: replace(module, text=text, tree=parse_python(text))
@@ -268,8 +268,8 @@ def _open(
         if not goes(place.file, place.line):
             yield Left(place.file, place.line, f"not decided: {place.code}: {place.reason}")
     for removal in scan.removals:
-        if removal.category is Category.ANNOUNCED and removal.removable_from <= point:
-            if not goes(removal.file, removal.line) and not goes(removal.file, removal.end):
-                since = floor_name(removal.removable_from)
-                reason = f"a comment says that this can go from {since} on; the code does not prove it"
-                yield Left(removal.file, removal.line, reason)
+        is_announced = removal.category is Category.ANNOUNCED and removal.removable_from <= point
+        if is_announced and not any(goes(removal.file, line) for line in (removal.line, removal.end)):
+            since = floor_name(removal.removable_from)
+            reason = f"a comment says that this can go from {since} on; the code does not prove it"
+            yield Left(removal.file, removal.line, reason)

@@ -1,4 +1,4 @@
-"""The text of a file by places: where a node begins and ends, what stands between two nodes, which edits to make."""
+"""The text of a file by places: where a node begins and ends, what stands between nodes, and edits."""
 
 from __future__ import annotations
 
