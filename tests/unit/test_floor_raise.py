@@ -115,6 +115,19 @@ def test_a_second_run_changes_nothing(project: Path, capsys: pytest.CaptureFixtu
     assert contents(project) == once
 
 
+def test_a_flag_stays_where_another_module_has_to_keep_its_use(project: Path) -> None:
+    """The dead branch has the only binding of a name that other code uses, so it stays with its flag."""
+    (project / "old/hook.py").write_text(
+        "from old.flags import AIRFLOW_V_3_0_PLUS\n"
+        "if not AIRFLOW_V_3_0_PLUS:\n    view = 1\n\n\ndef connect():\n    return view\n"
+    )
+    before = contents(project)
+    run(project, "--to", "3.0", "--write")
+
+    assert (project / "old/hook.py").read_bytes() == before["old/hook.py"]
+    assert (project / "old/flags.py").read_bytes() == before["old/flags.py"]
+
+
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 @pytest.mark.parametrize("arguments", [("--diff",), ()])
 def test_the_diff_is_what_is_written(

@@ -15,16 +15,18 @@ from typing import Final, NamedTuple
 from trigger_compat.dags.files import TextFile, Unreadable
 from trigger_compat.dags.files import read as read_text
 from trigger_compat.floor.rewrite import bounds, prose
+from trigger_compat.floor.rewrite.names import names_of
 from trigger_compat.floor.rewrite.newlines import normalised, with_newlines_of
 from trigger_compat.floor.rewrite.python import without
 from trigger_compat.floor.scan import scanner
-from trigger_compat.floor.scan.model import Category, Kind, Removal
+from trigger_compat.floor.scan.model import Category, Kind, Removal, Role
 from trigger_compat.floor.scan.releases import ReleaseTuple, floor_name, index_of
 from trigger_compat.floor.scan.scanner import Scan
 from trigger_compat.floor.scan.source import Module, Source
 from trigger_compat.parsing import parse_python
 
 _CATCHES_IMPORTS: Final = re.compile(r"except\b.*\b(?:ImportError|ModuleNotFoundError)")
+_DEFINES: Final = (Role.DEFINITION, Role.EXPORT)
 _ANNOUNCED: Final = (Category.ANNOUNCED,)
 _NO_TEST: Final = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.Expr, ast.Pass)
 _NOTHING: Final = (ast.Expr, ast.Pass)
@@ -95,6 +97,30 @@ def raise_floor(scan: Scan, floor: ReleaseTuple, places: Mapping[str, Path], roo
     :param root: the folder of the source, for what is not Python; None: it has none.
     """
     by_file = proven(scan.removals, floor)
+    changes, left = _change_all(scan, floor, by_file, places)
+    while kept := _flags_in_use(by_file, changes):
+        # Code that stays uses them: the modules that define them have to keep them.
+        by_file = {
+            file: [each for each in removals if each.role not in _DEFINES or not kept & {*each.names}]
+            for file, removals in by_file.items()
+        }
+        changes, left = _change_all(scan, floor, by_file, places)
+    _without_idle_handlers(scan.source, floor, changes)
+    for kind in (Kind.TESTS, Kind.PACKAGE, Kind.DOCS):  # a deleted test uses no module
+        modules = [module for module in scan.source.modules if module.kind is kind]
+        changes.update(_emptied(modules, scan.source.modules, changes))
+    if root:
+        _raise_bounds(root, floor, changes, left)
+        left += _prose(root, floor, changes)
+    left += [Left(file, 0, f"cannot be read as Python: {problem}") for file, problem in scan.source.broken]
+    left += _open(scan, floor, by_file, changes)
+    return Raise(changes, sorted(set(left)))
+
+
+def _change_all(
+    scan: Scan, floor: ReleaseTuple, by_file: Mapping[str, Sequence[Removal]], places: Mapping[str, Path]
+) -> tuple[dict[str, Change], list[Left]]:
+    """Return what becomes of each Python file, and those that cannot be read."""
     changes: dict[str, Change] = {}
     left: list[Left] = []
     for module in scan.source.modules:
@@ -107,16 +133,27 @@ def raise_floor(scan: Scan, floor: ReleaseTuple, places: Mapping[str, Path], roo
                 continue
             if change.new != change.old:
                 changes[module.file] = change
-    _without_idle_handlers(scan.source, floor, changes)
-    for kind in (Kind.TESTS, Kind.PACKAGE, Kind.DOCS):  # a deleted test uses no module
-        modules = [module for module in scan.source.modules if module.kind is kind]
-        changes.update(_emptied(modules, scan.source.modules, changes))
-    if root:
-        _raise_bounds(root, floor, changes, left)
-        left += _prose(root, floor, changes)
-    left += [Left(file, 0, f"cannot be read as Python: {problem}") for file, problem in scan.source.broken]
-    left += _open(scan, floor, by_file, changes)
-    return Raise(changes, sorted(set(left)))
+    return changes, left
+
+
+def _flags_in_use(by_file: Mapping[str, Sequence[Removal]], changes: Mapping[str, Change]) -> set[str]:
+    """Return the flags whose definition goes somewhere, and whose import a file had to keep."""
+    defined = {
+        name
+        for removals in by_file.values()
+        for each in removals
+        if each.role in _DEFINES
+        for name in each.names
+    }
+    found: set[str] = set()
+    for file, removals in by_file.items():
+        imported = {name for each in removals if each.role is Role.IMPORT for name in each.names} & defined
+        new = changes[file].new if file in changes else None
+        names = {name for name in imported if re.search(rf"\b{name}\b", new or "")}
+        if names or (imported and new is None):
+            text = normalised(new or "")
+            found |= names_of(parse_python(text)).loaded & names if new else imported
+    return found
 
 
 def proven(removals: Iterable[Removal], floor: ReleaseTuple) -> dict[str, list[Removal]]:
