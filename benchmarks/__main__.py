@@ -1,4 +1,4 @@
-"""``python -m benchmarks operators|scale|waits``: measure, print, and write JSON and Markdown.
+"""``python -m benchmarks operators|scale|waits|raises``: measure, print, and write JSON and Markdown.
 
 Needs nothing but Python and what is on its path, ``waits`` also what the e2e tests need; the environments of
 the Airflow releases are given by name.
@@ -13,7 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import operators, scale
+from benchmarks import operators, raises, scale
+from trigger_compat import markdown
 
 RESULTS: Final = operators.ROOT / ".nox" / "results"
 
@@ -31,7 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     of_waits = commands.add_parser("waits", help="many deferred waits on a real Airflow")
     of_waits.add_argument("--waits", type=int, default=1_000)
     of_waits.add_argument("environments", nargs="+", metavar="AIRFLOW=PYTHON")
+    of_raises = commands.add_parser("raises", help="the raise of the floor of real packages")
+    of_raises.add_argument("folder", type=Path, help="unpacked source distributions")
+    of_raises.add_argument("--to", action="append", metavar="X.Y", help="repeatable; default: 3.0 and 3.2")
+    of_raises.add_argument("environments", nargs="*", metavar="X.Y=PYTHON", help="to import the modules with")
     options = parser.parse_args(arguments)
+    if options.command == "raises":
+        _raises(options)
+        return
     if options.command == "waits":
         _waits(options.environments, options.waits)
         return
@@ -64,6 +72,12 @@ def _waits(environments: Sequence[str], number: int) -> None:
         found[airflow] = [asdict(each) for each in figures]
         lines += [f"Airflow {airflow}: {waits.table(figures, number)}", ""]
     _write("waits", found, lines)
+
+
+def _raises(options: argparse.Namespace) -> None:
+    pythons = dict(environment.split("=", 1) for environment in options.environments)
+    found = list(raises.rows(options.folder, options.to or ["3.0", "3.2"], "ruff", pythons))
+    _write("raises", {"rows": found}, markdown.table(raises.COLUMNS, found).splitlines())
 
 
 def _write(name: str, found: dict[str, Any], lines: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from tools.raising.measure import Evidence
 from tools.raising.report import Raise, raise_to
 from trigger_compat import matrix
 from trigger_compat.errors import SourceError
-from trigger_compat.floor.rewrite.lines import delete_lines
+from trigger_compat.floor.rewrite.python import without
 from trigger_compat.floor.scan.model import Category, Removal
 from trigger_compat.floor.scan.releases import minor_of
 from trigger_compat.floor.scan.scanner import Scan
@@ -142,13 +142,13 @@ def test_what_a_dead_condition_held_moves_to_the_left() -> None:
     )
     removals = [_removal(2, 2, Category.CONSTANT), _removal(6, 7, Category.DEAD)]
 
-    assert delete_lines(before, removals) == "def f():\n    # why\n    a = 1\n    return a\n"
+    assert without(before, removals) == "def f():\n    # why\n    a = 1\n    return a\n"
 
 
 def test_a_block_that_loses_all_it_held_passes() -> None:
     before = "class A:\n    if OLD:\n        b = 1\n"
 
-    assert delete_lines(before, [_removal(2, 3, Category.DEAD)]) == "class A:\n    pass\n"
+    assert without(before, [_removal(2, 3, Category.DEAD)]) == "class A:\n    pass\n"
 
 
 FILE, OLD, TEST = (

@@ -21,7 +21,7 @@ from packaging.version import Version
 from tests.unit.floor_traps import FIRST, HEAD, TRAPS
 from tests.unit.floor_traps_more import MORE_TRAPS
 from tests.unit.floors import RELEASES, scanned
-from trigger_compat.floor.rewrite.lines import delete_lines
+from trigger_compat.floor.rewrite.python import without
 from trigger_compat.floor.scan import scanner, source
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.releases import index_of
@@ -73,7 +73,7 @@ def test_a_rewrite_does_what_the_source_did(
     major, minor, patch = Version(floor).release
     point = index_of((major, minor, patch))
     removals = [each for each in scanned(tmp_path, text).removals if each.removable_from <= point]
-    after = delete_lines(text, removals)
+    after = without(text, removals)
 
     for release in (*RELEASES, *UNUSUAL):
         if Version(release) >= Version(floor):
@@ -301,7 +301,7 @@ def test_ruff_finds_nothing_new_after_a_rewrite(tmp_path: Path) -> None:
         removals = [each for each in result.removals if each.file == file]
         text = (tmp_path / file).read_text()
         (tmp_path / file).write_text(
-            delete_lines(text, [each for each in removals if each.removable_from <= index_of((3, 0, 0))])
+            without(text, [each for each in removals if each.removable_from <= index_of((3, 0, 0))])
         )
 
     new = _ruff_finds(tmp_path) - before

@@ -17,10 +17,11 @@ from tools.generated import OF_RELEASES
 from trigger_compat import dispatch, ranges
 from trigger_compat import matrix as matrix_module
 from trigger_compat.errors import SourceError
-from trigger_compat.floor.rewrite.lines import delete_lines
+from trigger_compat.floor.rewrite import bounds
+from trigger_compat.floor.rewrite.python import without
+from trigger_compat.floor.rewrite.raising import proven
 from trigger_compat.floor.scan import scanner, source
-from trigger_compat.floor.scan.model import Category, Removal
-from trigger_compat.floor.scan.releases import index_of, minor_of
+from trigger_compat.floor.scan.releases import minor_of
 from trigger_compat.floor.scan.scanner import Scan
 from trigger_compat.matrix import Matrix, Release
 
@@ -180,9 +181,12 @@ def _path_steps(root: Path, matrix: Matrix, minor: Minor) -> Iterator[Step]:
 def _floor_steps(root: Path, matrix: Matrix, minor: Minor) -> Iterator[Step]:
     """Raise the floor where it is declared: in dispatch, and in the package's requirements."""
     old = minor_of(matrix.releases[0].airflow)
-    declared = {DISPATCH: "OLDEST: Final = ({}, {})", "pyproject.toml": '"apache-airflow>={}.{}"'}
-    for file, form in declared.items():
-        before, after = form.format(*old), form.format(*minor)
+    requirement = f"apache-airflow>={old[0]}.{old[1]}"
+    declared = {
+        DISPATCH: (f"OLDEST: Final = ({old[0]}, {old[1]})", f"OLDEST: Final = ({minor[0]}, {minor[1]})"),
+        "pyproject.toml": (f'"{requirement}"', f'"{bounds.raised(requirement, (*minor, 0))}"'),
+    }
+    for file, (before, after) in declared.items():
         if before != after and before in (root / file).read_text(encoding="utf-8"):
             what = f"raise the floor to {minor[0]}.{minor[1]}"
             yield Step(file=file, what=what, before=before, after=after)
@@ -190,20 +194,14 @@ def _floor_steps(root: Path, matrix: Matrix, minor: Minor) -> Iterator[Step]:
 
 def _scan_steps(root: Path, minor: Minor, scan: Scan, gone: set[str]) -> Iterator[Step]:
     """Take out of each file that stays what the scan finds dead at the new floor."""
-    point = index_of((*minor, 0))
-    by_file: dict[str, list[Removal]] = defaultdict(list)
-    for removal in scan.removals:
-        proven = removal.category not in (Category.ANNOUNCED, Category.RESTATED)
-        if proven and removal.removable_from <= point:
-            by_file[removal.file].append(removal)
-    for file, removals in sorted(by_file.items()):
+    for file, removals in sorted(proven(scan.removals, (*minor, 0)).items()):
         if file in gone:
             continue
         places = ", ".join(
             f"{removal.line}-{removal.end}" if removal.end > removal.line else str(removal.line)
             for removal in removals
         )
-        after = delete_lines((root / file).read_text(encoding="utf-8"), removals)
+        after = without((root / file).read_text(encoding="utf-8"), removals)
         yield Step(file=file, what=f"take out the lines {places}", after=after)
 
 

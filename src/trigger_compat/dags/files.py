@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import re
@@ -122,11 +123,15 @@ def newline_of(text: str, at: int) -> str:
     return match.group() if match else "\n"
 
 
-def write_all(contents: Mapping[Path, bytes]) -> None:
+def write_all(contents: Mapping[Path, bytes], delete: Sequence[Path] = ()) -> None:
     """Write all files or, if one cannot be written, none; nobody ever reads half a file.
 
-    :raises SourceError: a file cannot be written.
+    :param delete: files to delete once the others are written.
+    :raises SourceError: a file cannot be written or deleted.
     """
+    for path in delete:
+        if not os.access(path.parent, os.W_OK):
+            raise SourceError(f"{path}: {os.strerror(errno.EACCES)}; nothing was written")
     ready: list[tuple[Path, Path]] = []
     try:
         for path, content in contents.items():
@@ -144,6 +149,8 @@ def write_all(contents: Mapping[Path, bytes]) -> None:
                 message = f"{target}: {error.strerror}; {len(contents) - len(ready)} other files were written"
                 raise SourceError(message) from error
             ready.pop()
+        for path in delete:
+            path.unlink()
     finally:
         for temporary, _ in ready:
             with contextlib.suppress(OSError):

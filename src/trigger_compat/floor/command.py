@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from trigger_compat.errors import UnknownFloor
+from trigger_compat.floor import raise_options
 
 CHECK_FAILED: Final = 1
 
@@ -30,7 +31,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         metavar="X.Y",
         help="a floor to report, repeatable; default: the declared one and all later",
     )
-    add("--format", choices=("table", "markdown", "json", "html", "github", "sarif"), help="default: table")
+    formats = ("table", "markdown", "json", "html", "github", "sarif")
+    add("--format", choices=formats, metavar="FORMAT", help=f"{', '.join(formats)}; default: table")
     add("--output", type=Path, metavar="FILE", help="default: standard output")
     add(
         "--today",
@@ -53,13 +55,18 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --check: accept an older floor than the policy asks for",
     )
+    raise_options.add_arguments(command)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Report, check, and return the exit code.
+    """Report, check or raise, and return the exit code.
 
     :raises TriggerCompatError: an argument or a setting is wrong.
     """
+    if raise_options.is_asked(options):
+        from trigger_compat.floor import raise_command
+
+        return raise_command.run(options)
     # Imported here: the other commands need neither the scanner nor its tables.
     from trigger_compat.floor import targets
     from trigger_compat.floor.run import Run

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import difflib
-import itertools
 import sys
 from collections.abc import Sequence
 
-from trigger_compat.dags.files import line_starts, write_all
+from trigger_compat.dags.files import write_all
+from trigger_compat.diffs import unified_diff
 from trigger_compat.migrate.run import Direction, Outcome, left, migrate
 
 
@@ -40,16 +39,4 @@ def _summarise(outcomes: Sequence[Outcome], changed: int, verb: str, *, after: b
 
 
 def _diff(outcome: Outcome) -> str:
-    old, new = (_lines(text) for text in (outcome.old, outcome.new))
-    name = outcome.path.as_posix().lstrip("/")
-    parts = []
-    for line in difflib.unified_diff(old, new, f"a/{name}", f"b/{name}"):
-        parts.append(line)
-        if not line.endswith(("\n", "\r")):
-            parts.append("\n\\ No newline at end of file\n")
-    return "".join(parts)
-
-
-def _lines(text: str) -> list[str]:
-    starts = [*line_starts(text), len(text)]
-    return [text[start:end] for start, end in itertools.pairwise(starts) if start < end]
+    return unified_diff(outcome.path.as_posix().lstrip("/"), outcome.old, outcome.new)

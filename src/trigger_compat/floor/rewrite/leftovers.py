@@ -4,113 +4,144 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
+from trigger_compat.floor.rewrite.names import Names, module_names, names_of, walk
+from trigger_compat.floor.rewrite.text import Edit, Text
 from trigger_compat.floor.scan.bindings import bound_name
 from trigger_compat.floor.scan.imports import is_harmless
+from trigger_compat.floor.scan.model import Category, Removal
+from trigger_compat.floor.scan.releases import NEVER
+from trigger_compat.floor.scan.syntax import first_line, last_line
 
+_LOOK_UPS: Final = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.expr_context)
+"""An attribute or an item is looked up for its value alone."""
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
-_MAX_ROUNDS: Final = 10
 
 
-def without_leftovers(before: ast.Module, text: str) -> str:
-    """Return a rewritten text without what only the deleted code used.
+class Leftovers:
+    """What only the deleted code of a module used.
 
     Before: ``old = find()``, then ``if not AIRFLOW_V_3_0_PLUS: use(old)``
     After 3.0: ``find()``, since the call may do more than return something
 
-    :param before: the module as it was.
+    :param text: the module as it was.
+    :param tree: its syntax tree.
+    :param names: the names in it.
+    :param may_export: says whether another module may import a name from this one.
     """
-    for _ in range(_MAX_ROUNDS):
-        edit = next(_edits(before, ast.parse(text)), None)
-        if edit is None:
-            return text
-        text = _applied(text, edit)
-    return text
+
+    def __init__(self, text: str, tree: ast.Module, names: Names, may_export: Callable[[str], bool]) -> None:
+        self._text = text
+        self._may_export = may_export
+        self._used = names.loaded
+        self._looked_up = module_names(tree)
+        self._bound = Counter(name for name, _ in names.bound)
+        self._tried = {
+            name for node in walk(tree) if isinstance(node, ast.Try) for name in _imported(node.body)
+        }
+
+    def find(self, after: Text, tree: ast.Module, names: Names) -> tuple[list[Removal], list[Edit]]:
+        """Return what to take out of a rewritten module: statements, and parts of them."""
+        removals: list[Removal] = []
+        edits: list[Edit] = []
+        for node in walk(tree):
+            if isinstance(node, _FUNCTIONS) and self._has_changed(after, node):
+                unused = self._used - names_of(node).loaded
+                for inner in walk(node) if unused else ():
+                    _unused(inner, unused, after, removals, edits)
+        looked_up = module_names(tree)
+        for statement in _imports(tree.body):
+            for alias in statement.names:
+                name = bound_name(alias)
+                if name in self._looked_up - looked_up - names.exported and not self._may_export(name):
+                    removals.append(_removal(statement) if len(statement.names) == 1 else _part(after, alias))
+                elif statement in tree.body:
+                    self._imported(statement, alias, names, after, removals, edits)
+        return removals, edits
+
+    def _imported(  # noqa: PLR0917
+        self,
+        statement: ast.Import | ast.ImportFrom,
+        alias: ast.alias,
+        names: Names,
+        after: Text,
+        removals: list[Removal],
+        edits: list[Edit],
+    ) -> None:
+        """Look at an imported name that nothing here uses."""
+        name = bound_name(alias)
+        if name in names.loaded | names.strings or alias.asname == alias.name:
+            return
+        if getattr(statement, "module", None) == "__future__" or name == "*":
+            return
+        if name in self._used:
+            return
+        if isinstance(statement, ast.Import):
+            if name in self._tried and len(statement.names) == 1:  # only whether it works was asked
+                removals.append(_removal(statement))
+        elif (self._bound[name] > 1 or name in self._tried) and not alias.asname:
+            edits.append(Edit(*after.span(alias), f"{name} as {name}"))  # others may import it from here
+
+    def _has_changed(self, after: Text, node: ast.stmt) -> bool:
+        first, last = node.lineno, last_line(node)
+        return after.text[after.starts[first - 1] : after.starts[last]] not in self._text
 
 
-_Edit = tuple[int, int, int, int, str]
-"""First line, column in bytes, last line, column in bytes, and the text that stands there instead."""
-
-
-def _edits(before: ast.Module, after: ast.Module) -> Iterator[_Edit]:
-    used_before = _loads(before, in_strings=False)
-    for function in ast.walk(after):
-        if isinstance(function, _FUNCTIONS):
-            used = _loads(function, in_strings=False)
-            for node in ast.walk(function):
-                yield from _unused(node, {name for name in used_before if name not in used})
-    bound = Counter(_bound(before))
-    tried = {name for node in ast.walk(before) if isinstance(node, ast.Try) for name in _imported(node.body)}
-    used = _loads(after)
-    for node in after.body:
-        for alias in node.names if isinstance(node, ast.ImportFrom) else ():
-            name = bound_name(alias)
-            if (bound[name] > 1 or name in tried) and name not in used | used_before and not alias.asname:
-                yield _at(alias, alias, f"{name} as {name}")  # another module may import it from here
-        if isinstance(node, ast.Import) and len(node.names) == 1:
-            name = bound_name(node.names[0])
-            if name in tried and name not in used | used_before:  # only whether it works was asked
-                yield _at(node, node, "pass")
-
-
-def _unused(node: ast.AST, names: set[str]) -> Iterator[_Edit]:
+def _unused(node: ast.AST, names: set[str], text: Text, removals: list[Removal], edits: list[Edit]) -> None:
     if isinstance(node, ast.Assign) and len(node.targets) == 1:
         target = node.targets[0]
         if isinstance(target, ast.Name) and target.id in names:
-            if is_harmless(node.value):
-                yield _at(node, node, "pass")
+            if is_harmless(node.value) or all(isinstance(part, _LOOK_UPS) for part in walk(node.value)):
+                removals.append(_removal(node))
             else:
-                yield (node.lineno, node.col_offset, node.value.lineno, node.value.col_offset, "")
+                edits.append(Edit(text.start(node), text.start(node.value)))
     elif isinstance(node, ast.ExceptHandler) and node.type and node.name in names:
-        first = node.type.end_lineno or node.lineno, node.type.end_col_offset or 0
-        yield (*first, *first, "\0")  # see _applied
+        end = text.end(node.type)
+        stop = text.find(":", end, text.start(node.body[0]))
+        closed = max((at for at, token in text.between(end, stop) if token == ")"), default=end - 1)  # noqa: S105
+        edits.append(Edit(closed + 1, stop))
 
 
-def _at(first: ast.stmt | ast.alias, last: ast.stmt | ast.alias, text: str) -> _Edit:
-    return first.lineno, first.col_offset, last.end_lineno or 0, last.end_col_offset or 0, text
+def _removal(node: ast.stmt | ast.alias) -> Removal:
+    """Return the removal of a statement."""
+    return Removal(
+        file="",
+        line=first_line(node),
+        end=last_line(node),
+        category=Category.FOLLOWS,
+        removable_from=NEVER,
+        reason="only deleted code used it",
+    )
 
 
-def _applied(text: str, edit: _Edit) -> str:
-    line, column, end, end_column, new = edit
-    lines = [line_text.encode() for line_text in text.split("\n")]
-    head, tail = lines[line - 1][:column], lines[end - 1][end_column:]
-    if new == "\0":  # " as name" up to the colon
-        new, tail = "", tail[tail.index(b":") :]
-    lines[line - 1 : end] = [head + new.encode() + tail]
-    return b"\n".join(lines).decode()
+def _imports(body: Sequence[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Yield the imports of a module, including those under conditions and in ``try`` blocks."""
+    for node in body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            if getattr(node, "module", None) != "__future__":
+                yield node
+        elif isinstance(node, (ast.If, ast.Try, ast.With)):
+            for name in ("body", "orelse", "finalbody"):
+                yield from _imports(getattr(node, name, ()))
+            for handler in getattr(node, "handlers", ()):
+                yield from _imports(handler.body)
 
 
-def _loads(tree: ast.AST, *, in_strings: bool = True) -> set[str]:
-    """Return the names that code loads or deletes.
-
-    :param in_strings: whether a string may name one too, as in ``__all__``.
-    """
-    names = {
-        node.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Global, ast.Nonlocal)):
-            names.update(node.names)
-        elif in_strings and isinstance(node, ast.Constant) and isinstance(node.value, str):
-            names.add(node.value)
-    return names
+def _part(text: Text, alias: ast.alias) -> Removal:
+    """Return the removal of one name of an import."""
+    start, end = text.span(alias)
+    first, last = text.line_of(start), text.line_of(end)
+    return replace(
+        _removal(alias),
+        column=start - text.starts[first - 1],
+        end_column=end - text.starts[last - 1],
+    )
 
 
 def _imported(body: Sequence[ast.stmt]) -> Iterator[str]:
     for node in body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             yield from map(bound_name, node.names)
-
-
-def _bound(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.alias):
-            yield bound_name(node)
-        elif isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
-            yield node.name
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id

@@ -127,7 +127,7 @@ def _distribution(name: str) -> Source:
     files = [(str(file), Path(str(file.locate()))) for file in distribution.files or ()]
     suffixes = (".py", *_NOT_READ)
     found = [(file, path) for file, path in files if file.endswith(suffixes) and not file.startswith("..")]
-    if not found and (editable := _editable(distribution)):
+    if not found and (editable := editable_folder(distribution)):
         found = [(path.relative_to(editable).as_posix(), path) for path in _python_files(editable)]
     modules, broken = _modules(found)
     return Source(
@@ -139,7 +139,7 @@ def _distribution(name: str) -> Source:
     )
 
 
-def _editable(distribution: importlib.metadata.Distribution) -> Path | None:
+def editable_folder(distribution: importlib.metadata.Distribution) -> Path | None:
     """Return the folder that an editable install points to, from its metadata or its .pth file."""
     direct = json.loads(distribution.read_text("direct_url.json") or "{}")
     if direct.get("dir_info", {}).get("editable"):
