@@ -8,9 +8,8 @@ from typing import Final
 from trigger_compat.errors import UsageError
 
 EXITS: Final = (
-    "Exit codes with --to: 0 done, also where something is left to a person; 7 the source is not there, or a"
-    " file cannot be written (then none is), or --write is asked for an installed distribution; 8 the floor"
-    " is unknown, or older than the declared one; 10 wrong arguments."
+    "Exit codes with --to: 0 done, also where something is left to a person; 7 a file cannot be written (then"
+    " none is), or the source is no folder; 8 the floor is unknown, or not newer; 10 wrong arguments."
 )
 
 
