@@ -37,7 +37,7 @@ from tests.soak import session as soaking
 from tools import conformance as contract_suite
 from tools import distribution, generated, name_table, parallel, sessions, type_checks
 from tools import refresh as index
-from tools.environments import BUILD, EXTRAS, TEST_REQUIREMENTS, airflow_python, group, install_once
+from tools.environments import BUILD, EXTRAS, TEST_REQUIREMENTS, group, install_once
 from tools.raising import proof
 from tools.raising.report import measured_report
 from tools.sessions import FILE, FLAG, JOBS, SEVERAL, VERSIONS
@@ -209,16 +209,7 @@ def demo(session: nox.Session) -> None:
 
     FAULT is crash, hostloss or upgrade; an upgrade to VERSION starts from that of --from. [--svg FILE] draws.
     """
-    old, new = (row.airflow for row in MATRIX.final_defaults[-2:])
-    arguments = {"version": {"nargs": "?", "default": new}, "--from": {"dest": "old", "default": old}}
-    arguments |= {"--fault": {"default": "crash"}, "--svg": {"default": ""}}
-    options = sessions.options(session, arguments, passes_on=True)
-    row, old_row = sessions.rows(session, [options.version, options.old])
-    install_once(session, *group("e2e"))
-    command = ["tests/e2e/demo.py", f"--python={airflow_python(session, row)}", f"--svg={options.svg}"]
-    if options.fault == "upgrade":
-        command += ["--from-python", str(airflow_python(session, old_row))]
-    sessions.run_stack(session, "python", *command, f"--fault={options.fault}", *options.passed_on)
+    runs.demo(session, MATRIX)
 
 
 @nox.session(default=False)

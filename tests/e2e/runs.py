@@ -11,7 +11,7 @@ from nox.command import CommandFailed
 
 from tests.e2e.redis import REQUIREMENTS as CELERY
 from tools import sessions
-from tools.environments import airflow_python
+from tools.environments import airflow_python, group, install_once
 
 if TYPE_CHECKING:
     import nox
@@ -70,3 +70,17 @@ def run(session: nox.Session, runs: Sequence[Run]) -> None:
             sessions.run_stack(session, "pytest", report, "tests/e2e", "-m", each.tests)
     if any(counts.failed for counts in sessions.COUNTS):
         session.error("tests failed, see above")
+
+
+def demo(session: nox.Session, matrix: Matrix) -> None:
+    """Run the demo on the Airflow that the session's arguments name."""
+    old, new = (row.airflow for row in matrix.final_defaults[-2:])
+    arguments = {"version": {"nargs": "?", "default": new}, "--from": {"dest": "old", "default": old}}
+    arguments |= {"--fault": {"default": "crash"}, "--svg": {"default": ""}}
+    options = sessions.options(session, arguments, passes_on=True)
+    row, old_row = sessions.rows(session, [options.version, options.old])
+    install_once(session, *group("e2e"))
+    command = ["tests/e2e/demo.py", f"--python={airflow_python(session, row)}", f"--svg={options.svg}"]
+    if options.fault == "upgrade":
+        command += ["--from-python", str(airflow_python(session, old_row))]
+    sessions.run_stack(session, "python", *command, f"--fault={options.fault}", *options.passed_on)
