@@ -296,6 +296,7 @@ class SoakRun:
                 "try": row["try_number"],
                 "epoch": row["max_tries"],
                 "run_state": row["run_state"],
+                "attempt": row["id"] if "region_index" in row else None,
             }
             for row in rows
             if row.get("working_set", True)
@@ -366,7 +367,7 @@ class SoakRun:
             kind = self.kinds[row["dag"].removeprefix("parent-")]
             names = ("dag", "run", "index", "state", "try", "epoch")
             facts = {name: row[name] for name in names}
-            named = self._named(row["dag"], row["run"], row["index"], several=kind.children > 1)
+            named = self._named(row, several=kind.children > 1)
             one = kind.children == kind.instances == 1
             link = self.stack.links(row["dag"], row["run"], TASK).get("Triggered DAG") if one else None
             self.recorder.write("parent-end", **facts, named=named, link=link)
@@ -382,18 +383,25 @@ class SoakRun:
         numbers = {"parents": counts["parent"], "children": counts["child-end"], "faults": counts["fault"]}
         self.recorder.write("end", **numbers, loads=self.loads)
 
-    def _named(self, dag: str, run: str, index: int, *, several: bool) -> list[str]:
+    def _named(self, parent: dict[str, Any], *, several: bool) -> list[str]:
         """Return the run ids in a parent's XCom."""
         key = "return_value" if several else "trigger_run_id"
-        sql = "select * from xcom where dag_id = %s and run_id = %s and task_id = %s and key = %s"
-        for row in self.stack.query(sql, dag, run, TASK, key):
-            if row.get("map_index", row.get("region_index")) == index:
-                value = row["value"]
-                if isinstance(value, memoryview):  # Airflow 2
-                    value = bytes(value).decode()
-                while isinstance(value, str) and value[:1] in ('"', "["):
-                    value = json.loads(value)
-                return value if isinstance(value, list) else [value]
+        if parent["attempt"]:  # from 3.4 on
+            sql = "select value from xcom_v2 where task_instance_id = %s and key = %s"
+            rows = self.stack.query(sql, str(parent["attempt"]), key)
+        else:
+            sql = (
+                "select value from xcom"
+                " where dag_id = %s and run_id = %s and task_id = %s and map_index = %s and key = %s"
+            )
+            rows = self.stack.query(sql, parent["dag"], parent["run"], TASK, parent["index"], key)
+        for row in rows:
+            value = row["value"]
+            if isinstance(value, memoryview):  # Airflow 2
+                value = bytes(value).decode()
+            while isinstance(value, str) and value[:1] in ('"', "["):
+                value = json.loads(value)
+            return value if isinstance(value, list) else [value]
         return []
 
 
