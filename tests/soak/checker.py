@@ -261,6 +261,9 @@ def _losses(facts: _Facts, kind: Mapping[str, Any], end: Event, last: Sequence[E
         yield f"succeeded with {len(last)} children instead of {kind['children']}"
     instance = (end["dag"], end["run"], end["index"])
     for child in last:
+        if child["of"]["epoch"] != end["epoch"] and not kind["pinned"]:
+            epochs = f"max_tries {end['epoch']} by a child of max_tries {child['of']['epoch']}"
+            yield f"succeeded with {epochs}: {child['run']}"
         if kind["waits"] and child["state"] != "success":
             yield f"succeeded, but its child {child['run']} is {child['state']}"
         done = facts.successes.get(instance)

@@ -134,7 +134,7 @@ def test_a_new_child_after_a_clear() -> None:
     story.ends.pop()
     story.clear(where, "success")
     second = story.child(where, epoch=31)
-    story.end(where, second)
+    story.end(where, second, epoch=31)
     assert broken(story.done()) == []
 
 
@@ -142,7 +142,7 @@ def test_a_new_epoch_without_a_clear() -> None:
     story, where, _ = right()
     story.clear(where, "success", task="sibling")
     second = story.child(where, epoch=31)
-    story.end(where, second)
+    story.end(where, second, epoch=31)
     assert broken(story.done()) == ["duplicate"]
 
 
@@ -305,6 +305,86 @@ def test_a_parent_that_nobody_triggered() -> None:
     story.end(where, child)
     story.events = [event for event in story.events if event["event"] != "parent"]
     assert sorted(broken(story.done())) == ["contradiction", "orphan"]
+
+
+# --- doctored histories ---
+
+
+def every_kind() -> Events:
+    """Return a history with a parent of each kind that one task instance makes, in which all is right."""
+    story = Story()
+    for number, (name, kind) in enumerate(kinds.KINDS.items()):
+        if kind.instances > 1:
+            continue
+        where = story.parent(name, f"{number:04}")
+        story.state(where, "running")
+        if kind.fails_first:
+            story.child(where, state="failed")
+        made = [story.child(where, key=str(key)) for key in range(kind.children)]
+        link = made[0]["run"] if len(made) == 1 else None
+        story.end(where, *made, link=link)
+    return story.done()
+
+
+def other_state(event: dict[str, Any]) -> None:
+    event["state"] = "failed" if event["state"] == "success" else "success"
+
+
+def later_try(event: dict[str, Any]) -> None:
+    event["of"] = event["of"] | {"try": 9}
+
+
+def other_parent(event: dict[str, Any]) -> None:
+    event["of"] = event["of"] | {"run": "9999"}
+
+
+def other_epoch(event: dict[str, Any]) -> None:
+    event["of"] = event["of"] | {"epoch": 77}
+
+
+DOCTORED: dict[str, tuple[str, Callable[[dict[str, Any]], object]]] = {
+    "a child in another state": ("child-end", other_state),
+    "a child of a later try": ("child-end", later_try),
+    "a child of another parent": ("child-end", other_parent),
+    "a child of another epoch": ("child-end", other_epoch),
+    "a child that never ended": ("child-end", lambda event: event.update(state="running", ended=None)),
+    "a child under another name": ("child-end", lambda event: event.update(run="another")),
+    "a parent in another state": ("parent-end", other_state),
+    "a parent with another try": ("parent-end", lambda event: event.update({"try": 7})),
+    "an XCom that names another run": ("parent-end", lambda event: event.update(named=["another"])),
+    "an XCom that names nothing": ("parent-end", lambda event: event.update(named=[])),
+    "a parent that is not there": ("parent-end", lambda event: event.update(run="9999")),
+}
+
+
+@pytest.mark.parametrize("what", DOCTORED)
+def test_whatever_is_changed_is_found(what: str) -> None:
+    """Each event of that kind in turn."""
+    assert broken(every_kind()) == []
+    event, change = DOCTORED[what]
+    count = sum(each["event"] == event for each in every_kind())
+    assert count >= 7
+    for number in range(count):
+        events = every_kind()
+        change(doctored := [each for each in events if each["event"] == event][number])
+        if what == "a child of another epoch" and "pinned" in doctored["of"]["dag"]:
+            continue  # a pinned child keeps the conf of its first epoch
+        assert broken(events), (what, number)
+
+
+def test_a_child_that_is_added_is_found() -> None:
+    for number, _ in enumerate(each for each in every_kind() if each["event"] == "child-end"):
+        events = every_kind()
+        child = [each for each in events if each["event"] == "child-end"][number]
+        events.insert(-1, {**child, "run": "another", "number": 99})
+        assert "duplicate" in broken(events), number
+
+
+def test_a_child_that_is_taken_away_is_found() -> None:
+    for number, _ in enumerate(each for each in every_kind() if each["event"] == "child-end"):
+        events = every_kind()
+        events.remove([each for each in events if each["event"] == "child-end"][number])
+        assert broken(events), number
 
 
 # --- the file ---
