@@ -77,6 +77,7 @@ RULES: Final = (
     Rule("session", Tier.PAGES, COMMANDS, r"^python3 noxfile\.py\b", "docs/index.md"),
     Rule("session", Tier.PAGES, COMMANDS, r"^python3 noxfile\.py -s demo", QUICKSTART),
     Rule("session", Tier.PAGES, COMMANDS, r"^nox\b", "docs/conformance.md"),
+    Rule("session", Tier.PAGES, COMMANDS, r"^nox -s soak ", "docs/soak.md"),
     Rule("follow", Tier.FOLLOWED, COMMANDS, r"", QUICKSTART),
     Rule("provider", Tier.PAGES, COMMANDS, r"^(nox|tox) ", CI),
     Rule("install", Tier.PAGES, COMMANDS, r"^pip (install|wheel) "),
