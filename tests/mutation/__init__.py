@@ -1,0 +1,1 @@
+"""Mutation testing: which change of the package would no test notice?"""
