@@ -16,7 +16,6 @@ Without arguments: lint, types, unit tests, and the tests of the default release
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from pathlib import Path
 from typing import Final
@@ -30,9 +29,10 @@ if __name__ == "__main__":
     bootstrap.run_nox(Path(__file__))
 
 import nox
-from nox.command import CommandFailed
 
 from benchmarks import sessions as benchmark
+from tests.e2e import sessions as stacks
+from tests.mutation import session as mutation
 from tools import conformance as contract_suite
 from tools import distribution, generated, name_table, parallel, sessions, type_checks
 from tools import refresh as index
@@ -75,7 +75,9 @@ def types(session: nox.Session) -> None:
 def unit(session: nox.Session) -> None:
     """Run the tests that need no Airflow, in an environment without one."""
     with sessions.counted(session.name) as report:
-        install_once(session, *TEST_REQUIREMENTS, *BUILD, *EXTRAS["cli"], *group("runner"), project=True)
+        install_once(
+            session, *TEST_REQUIREMENTS, *BUILD, *EXTRAS["cli"], *group("runner", "mutants"), project=True
+        )
         session.run("pytest", "tests/unit", "tests/tools", "-W", "error", report, *session.posargs)
 
 
@@ -166,22 +168,7 @@ def e2e(session: nox.Session) -> None:
     Without arguments: the default releases without previews, then upgrades to the newest of them, from the
     minor before it and from the major before it. --upgrade alone stands for these upgrades.
     """
-    options = sessions.options(session, {"versions": VERSIONS, "--upgrade": {"nargs": "*"}})
-    rows, upgrades = MATRIX.final_defaults, MATRIX.upgrades
-    if session.posargs:
-        rows = sessions.rows(session, options.versions)
-        if options.upgrade != []:
-            upgrades = sessions.pairs(session, options.upgrade or ())
-    install_once(session, *group("e2e"), *TEST_REQUIREMENTS)
-    new_python, tests = "TRIGGER_COMPAT_E2E_PYTHON", ("tests/e2e", "-m")
-    runs = [(row.airflow, {new_python: row}, "not upgrade") for row in rows]
-    for old, new in upgrades:
-        runs.append((f"{old.airflow}-{new.airflow}", {f"{new_python}_FROM": old, new_python: new}, "upgrade"))
-    for name, pythons, kind in runs:  # all of them: a failure hides no other
-        with contextlib.suppress(CommandFailed):
-            sessions.test_stack(session, f"e2e({name})", pythons, *tests, kind)
-    if any(counts.failed for counts in sessions.COUNTS):
-        session.error("tests failed, see above")
+    stacks.run(session)
 
 
 @nox.session(default=False)
@@ -224,6 +211,17 @@ def quickstart(session: nox.Session) -> None:
     install_once(session, *TEST_REQUIREMENTS, "packaging")
     for row in sessions.rows(session, options.versions) or MATRIX.final_defaults:
         sessions.run_stack(session, "python", "tests/e2e/follow.py", row.airflow)
+
+
+@nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Find changes of the package that no test notices. Arguments: [--minutes N] [--only MODULE] [--list].
+
+    Goes on where the last run stopped. MODULE is one such as task/wait.py. --list judges nothing, and shows the
+    survivors as diffs. [--measure] finds out anew which tests run which lines. [--airflow [X ...]] judges on
+    these releases, or on none, instead of one of each path.
+    """
+    mutation.run(session)
 
 
 @nox.session(default=False, venv_backend="none")

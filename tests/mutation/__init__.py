@@ -1,1 +1,1 @@
-"""Mutation testing: which change of the package would no test notice?"""
+"""Mutation testing: find changes of the package that no test notices."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.mutation import mutants
-from tests.mutation.mutants import PACKAGE, Mutant
+from tests.mutation.mutants import Mutant
 from tests.mutation.records import Summary, Verdicts, explained, summarise
 from tests.mutation.tiers import RESULTS, ROW_TESTS, UNIT, UNIT_TESTS, JudgeError, Tier
 
@@ -27,14 +27,16 @@ PROGRESS: Final = 30.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command, and return its exit code: 1 if a survivor is not explained, or an explanation is stale."""
+    """Return the exit code: 1 if a survivor is not explained, or an explanation is stale; 2 for an error."""
     options = _options(arguments)
     deadline = time.monotonic() + 60 * options.minutes
     tiers = [Tier(name=UNIT, python=Path(sys.executable), tests=UNIT_TESTS)]
     for row in options.row:
         name, _, python = row.partition("=")
         tiers.append(Tier(name=name, python=Path(python), tests=ROW_TESTS))
-    modules = [name for name in MODULES if not options.only or options.only in (name, name.removesuffix(".py"))]
+    modules = [
+        name for name in MODULES if not options.only or options.only in (name, name.removesuffix(".py"))
+    ]
     if not modules:
         print(f"--only {options.only}: is not a module that has mutants; use one of {', '.join(MODULES)}")
         return 2
@@ -45,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not options.list and (options.measure or not tier.is_measured):
                 print(f"{tier.name}: measuring which tests run which lines", flush=True)
                 tier.measure()
+        tiers = [tier for tier in tiers if tier.is_measured]
         found = [mutant for module in modules for mutant in mutants.of_module(module)]
         if not options.list:
             judge(found, verdicts, tiers, deadline)
@@ -74,7 +77,8 @@ def judge(found: Sequence[Mutant], verdicts: Verdicts, tiers: Sequence[Tier], de
                 count += 1
                 if time.monotonic() - shown > PROGRESS:
                     shown = time.monotonic()
-                    print(_progress(found, verdicts, tiers, count, shown - began, deadline - shown), flush=True)
+                    pace = (shown - began) / count
+                    print(_progress(found, verdicts, tiers, pace, deadline - shown), flush=True)
             tier.close()
 
 
@@ -82,8 +86,7 @@ def _progress(
     found: Sequence[Mutant],
     verdicts: Verdicts,
     tiers: Sequence[Tier],
-    count: int,
-    seconds: float,
+    pace: float,
     left: float,
 ) -> str:
     killed = sum(verdicts.killer(mutant, tiers) is not None for mutant in found)
@@ -91,7 +94,7 @@ def _progress(
     survived = len(found) - killed - waiting
     return (
         f"{len(found) - waiting} of {len(found)} judged: {killed} killed, {survived} survived; {waiting} to go,"
-        f" {seconds / count:.1f} s each; {left / 60:.0f} minutes left"
+        f" {pace:.1f} s each; {left / 60:.0f} minutes left"
     )
 
 
@@ -109,7 +112,11 @@ def report(found: Sequence[Mutant], summary: Summary, *, diffs: bool) -> str:
         where = f"src/trigger_compat/{mutant.module}:{mutant.lines[0]}"
         lines += ["", f"{where} {mutant.function or 'on import'}: no test notices this"]
         number = f"  number: {mutant.number}" if mutant.number > 1 else ""
-        lines += [mutant.diff] if diffs else [f"  was: {mutant.was}", f"  now: {mutant.now}", *filter(None, [number])]
+        lines += (
+            [mutant.diff]
+            if diffs
+            else [f"  was: {mutant.was}", f"  now: {mutant.now}", *filter(None, [number])]
+        )
     lines += ["", *(f"{EXPLAINED.name}: {line}" for line in summary.stale)] if summary.stale else []
     return "\n".join(lines)
 
@@ -120,5 +127,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", metavar="MODULE", help="such as task/wait.py")
     parser.add_argument("--list", action="store_true", help="judge nothing; show the survivors as diffs")
     parser.add_argument("--measure", action="store_true", help="measure anew which tests run which lines")
-    parser.add_argument("--row", action="append", default=[], metavar="RELEASE=PYTHON", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--row", action="append", default=[], metavar="RELEASE=PYTHON", help=argparse.SUPPRESS
+    )
     return parser.parse_args(arguments)

@@ -73,7 +73,9 @@ class Mutant:
     def diff(self) -> str:
         """The change as a unified diff."""
         before = (PACKAGE / self.module).read_text(encoding="utf-8").splitlines()
-        lines = difflib.unified_diff(before, self.source.splitlines(), self.module, self.function, lineterm="", n=2)
+        lines = difflib.unified_diff(
+            before, self.source.splitlines(), self.module, self.function, lineterm="", n=2
+        )
         return "\n".join(lines)
 
 
@@ -180,8 +182,12 @@ def _changes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
 
 
 def _lacks_positional(old: cst.Call, new: cst.CSTNode) -> bool:
-    """Return whether a call has lost an argument without a name: a TypeError, which says nothing of the tests."""
-    counts = [sum(not argument.keyword for argument in call.args) for call in (old, new) if isinstance(call, cst.Call)]
+    """Return whether a call lost an argument without a name: a TypeError, which says nothing of the tests."""
+    counts = [
+        sum(not argument.keyword for argument in call.args)
+        for call in (old, new)
+        if isinstance(call, cst.Call)
+    ]
     return counts[-1] < counts[0]
 
 
@@ -199,7 +205,11 @@ def _has_no_behaviour(node: cst.CSTNode) -> bool:
             return _last_name(base) == "Enum"
         case cst.Assign(targets=[cst.AssignTarget(cst.Name(name))], value=value):
             alias = isinstance(value, cst.Subscript) and _last_name(value.value) in _TYPES
-            return alias or name in _MESSAGES or (isinstance(value, cst.Call) and _last_name(value.func) in _TYPES)
+            return (
+                alias
+                or name in _MESSAGES
+                or (isinstance(value, cst.Call) and _last_name(value.func) in _TYPES)
+            )
         case cst.AnnAssign(target=cst.Name(name)):
             return name in _MESSAGES
         case cst.Param(name=cst.Name(name)):

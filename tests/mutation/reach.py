@@ -1,7 +1,7 @@
 """The pytest plugin that measures which tests run which lines, in every process that a test forks.
 
-``-p tests.mutation.reach``, under ``coverage run``. Coverage's own ``dynamic_context = test_function`` looks for
-a new call of a test function, which a forked process never makes: it begins in the middle of one.
+``-p tests.mutation.reach``, under ``coverage run``. Coverage's own ``dynamic_context = test_function`` looks
+for a new call of a test function, which a forked process never makes: it begins in the middle of one.
 """
 
 from __future__ import annotations

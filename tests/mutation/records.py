@@ -1,4 +1,4 @@
-"""What became of each mutant: a file of verdicts, from which a later run goes on, and the explained survivors."""
+"""The verdicts of all runs, in a file from which a later run goes on, and the explained survivors."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ class Verdicts:
         self._file = file
         self._found: dict[tuple[str, str], dict[str, Any]] = {}
         if file.is_file():
-            for line in file.read_text(encoding="utf-8").splitlines():
-                try:
-                    verdict = json.loads(line)
-                except ValueError:  # the run was killed while it wrote
-                    continue
+            text = file.read_text(encoding="utf-8")
+            complete = text[: text.rfind("\n") + 1]
+            if complete != text:  # the run was killed while it wrote
+                file.write_text(complete, encoding="utf-8")
+            for line in complete.splitlines():
+                verdict = json.loads(line)
                 self._found[verdict["id"], verdict["tier"]] = verdict
 
     def add(self, mutant: Mutant, tier: Judge, answer: Mapping[str, Any]) -> None:
@@ -52,7 +53,9 @@ class Verdicts:
     def killer(self, mutant: Mutant, tiers: Sequence[Judge]) -> str | None:
         """Return the tier that killed a mutant, None if none did."""
         found = ((tier, self.of(mutant, tier)) for tier in tiers)
-        return next((tier.name for tier, verdict in found if verdict and verdict["verdict"] != "survived"), None)
+        return next(
+            (tier.name for tier, verdict in found if verdict and verdict["verdict"] != "survived"), None
+        )
 
     def waits_for(self, mutant: Mutant, tiers: Sequence[Judge], *, again: bool = False) -> Judge | None:
         """Return the tier that has to judge a mutant next, None if its fate is known.
@@ -88,7 +91,13 @@ def explained(file: Path) -> list[Explained]:
         fields = ("module", "was", "now", "reason")
         if lacking := [name for name in fields if not str(entry.get(name) or "").strip()]:
             raise ValueError(f"{file.name}: entry {number} has no {lacking[0]}; add it")
-        name = (entry["module"], entry.get("function") or "", entry["was"], entry["now"], entry.get("number", 1))
+        name = (
+            entry["module"],
+            entry.get("function") or "",
+            entry["was"],
+            entry["now"],
+            entry.get("number", 1),
+        )
         found.append(Explained(name=name, reason=entry["reason"]))
     return found
 
@@ -132,9 +141,8 @@ def summarise(
             listed.append(mutant)
         else:
             survived.append(mutant)
-    for entry in known:
-        if entry.name[0] in modules and entry.name not in names:
-            stale.append(f"{_title(entry.name)}: there is no such mutant; remove it")
+    gone = (entry.name for entry in known if entry.name[0] in modules and entry.name not in names)
+    stale += [f"{_title(name)}: there is no such mutant; remove it" for name in gone]
     return Summary(killed=killed, survived=survived, explained=listed, open=not_judged, stale=stale)
 
 

@@ -1,7 +1,7 @@
 """The pytest plugin that judges mutants: everything is imported and set up once, each mutant gets a fork.
 
-``-p tests.mutation.server``. Instead of running the collected tests, it reads jobs from a pipe, one JSON object a
-line, and answers each with one line on another.
+``-p tests.mutation.server``. Instead of running the collected tests, it reads jobs from a pipe, one JSON
+object a line, and answers each with one line on another.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Let a running interpreter, or one that is about to start, run a mutant. Imports nothing but Python's own."""
+"""Let an interpreter, running or about to start, run a mutant. Imports nothing but Python's own."""
 
 from __future__ import annotations
 

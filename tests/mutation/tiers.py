@@ -1,4 +1,4 @@
-"""What judges mutants: the unit tests, then one release of each path, each with the tests that reach a line."""
+"""What judges mutants: the unit tests, then one release of each path, with the tests that run a line."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Tier:
         return found.hexdigest()[:12]
 
     def measure(self) -> None:
-        """Run all tests under coverage once: which lines does each run, and how long does it take?"""
+        """Run all tests under coverage once, for the lines that each runs and the time it takes."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for old in self.folder.glob("data*"):
             old.unlink()
@@ -85,7 +85,9 @@ class Tier:
         pytest = ["-m", "pytest", "-p", "tests.mutation.reach", "-p", "no:cacheprovider", "-q", *self.tests]
         with (self.folder / "measure.log").open("w") as log:
             run = [*measuring, "run", f"--rcfile={settings}", *pytest]
-            code = subprocess.run(run, cwd=ROOT, env=environment, stdout=log, stderr=log, check=False).returncode
+            code = subprocess.run(
+                run, cwd=ROOT, env=environment, stdout=log, stderr=log, check=False
+            ).returncode
             if code > 1:  # failed tests are left out, and judge nothing
                 raise JudgeError(f"{self.name}: the tests could not be measured, see {log.name}")
             combine = [*measuring, "combine", "--quiet", f"--rcfile={settings}"]
@@ -187,7 +189,12 @@ class Tier:
         environment = self.environment({swap.VARIABLE: str(file)})
         with (self.folder / "cold.log").open("wb") as log:
             process = subprocess.Popen(
-                [*pytest, "-qx", *tests], cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
+                [*pytest, "-qx", *tests],
+                cwd=ROOT,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
             try:
                 code = process.wait(limit)
@@ -211,11 +218,25 @@ class Server:
         environment = tier.environment({server.PIPES: f"{jobs},{answers}"})
         if tier.name != UNIT:
             environment[server.WARM_UP] = tier.warm_up
-        pytest = [str(tier.python), "-m", "pytest", "-p", "tests.mutation.server", "-p", "no:cacheprovider", "-q"]
+        pytest = [
+            str(tier.python),
+            "-m",
+            "pytest",
+            "-p",
+            "tests.mutation.server",
+            "-p",
+            "no:cacheprovider",
+            "-q",
+        ]
         self._log = tier.folder / "server.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*pytest, *tier.tests], cwd=ROOT, env=environment, stdout=log, stderr=log, pass_fds=(jobs, answers)
+                [*pytest, *tier.tests],
+                cwd=ROOT,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                pass_fds=(jobs, answers),
             )
         os.close(jobs)
         os.close(answers)
