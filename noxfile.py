@@ -217,9 +217,9 @@ def quickstart(session: nox.Session) -> None:
 def mutants(session: nox.Session) -> None:
     """Find changes of the package that no test notices. Arguments: [--minutes N] [--only MODULE] [--list].
 
-    Goes on where the last run stopped. MODULE is one such as task/wait.py. --list judges nothing, and shows the
-    survivors as diffs. [--measure] finds out anew which tests run which lines. [--airflow [X ...]] judges on
-    these releases, or on none, instead of one of each path.
+    Goes on where the last run stopped. MODULE is one such as task/wait.py. --list judges nothing, and shows
+    the survivors as diffs. [--measure] finds out anew which tests run which lines. [--airflow [X ...]] judges
+    on these releases, or on none, instead of one of each path.
     """
     mutation.run(session)
 

@@ -92,9 +92,9 @@ def _progress(
     killed = sum(verdicts.killer(mutant, tiers) is not None for mutant in found)
     waiting = sum(verdicts.waits_for(mutant, tiers) is not None for mutant in found)
     survived = len(found) - killed - waiting
+    fates = f"{killed} killed, {survived} survived; {waiting} to go"
     return (
-        f"{len(found) - waiting} of {len(found)} judged: {killed} killed, {survived} survived; {waiting} to go,"
-        f" {pace:.1f} s each; {left / 60:.0f} minutes left"
+        f"{len(found) - waiting} of {len(found)} judged: {fates}, {pace:.1f} s each, {left / 60:.0f} min left"
     )
 
 

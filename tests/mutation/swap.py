@@ -73,7 +73,7 @@ def load_mutant_on_import() -> None:
             return compile(mutant["source"], self.path, "exec", dont_inherit=True)
         return original(self, fullname)
 
-    importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+    importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign, assignment]
 
 
 load_mutant_on_import()

@@ -6,8 +6,8 @@ import hashlib
 import json
 import os
 import subprocess
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -33,6 +33,8 @@ omit = */trigger_compat/suite/*, */trigger_compat/floor/*, */trigger_compat/matr
 patch = _exit, fork
 disable_warnings = no-data-collected, module-not-measured
 """
+CHEAP: Final = 0.2
+"""Seconds of a test that judges what runs on import, whatever else it runs."""
 
 
 class JudgeError(Exception):
@@ -51,7 +53,8 @@ class Tier:
     name: str
     python: Path
     tests: Sequence[str]
-    kills: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    kills: defaultdict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    broken: set[str] = field(default_factory=set)
     _server: Server | None = None
 
     @property
@@ -124,12 +127,13 @@ class Tier:
     def tests_of(self, mutant: Mutant) -> list[str]:
         """Return the tests that run the mutated lines, those first that kill much, then the cheapest.
 
-        Lines that run on import are reached by no test more than by another: as few as run all that the
-        module has got.
+        Lines that run on import are reached by no test more than by another: these have as few tests as run
+        all of the module, and all the cheap ones.
         """
-        place = mutant.module, mutant.function
         tests = self._tests(mutant.module, mutant.lines if mutant.function else None)
-        return sorted(tests, key=lambda test: (-self.kills[(*place, test)], self.seconds[test], test))
+        place = mutant.module, mutant.function
+        tests = [test for test in tests if test not in self.broken]
+        return sorted(tests, key=lambda test: (-self.kills[place][test], self.seconds[test], test))
 
     def reaches(self, mutant: Mutant) -> bool:
         """Return whether any test runs the mutated lines."""
@@ -139,7 +143,8 @@ class Tier:
     def _tests(self, module: str, span: tuple[int, int] | None) -> Collection[str]:
         lines = self._reached.get(module, {})
         if span is None:
-            return self._cover(lines)
+            reached = frozenset[str]().union(*lines.values())
+            return {*self._cover(lines), *(test for test in reached if self.seconds[test] < CHEAP)}
         return frozenset[str]().union(*(tests for line, tests in lines.items() if span[0] <= line <= span[1]))
 
     @property
@@ -163,17 +168,35 @@ class Tier:
         return chosen
 
     def judge(self, mutant: Mutant, tests: Sequence[str]) -> dict[str, Any]:
-        """Return the verdict: killed, hung or survived, and by what."""
-        limits = {test: 10 + 5 * self.seconds[test] for test in tests}
+        """Return the verdict: killed, hung or survived, and by what.
+
+        A test that fails without the mutant too judges nothing.
+        """
         answer = {"verdict": "cold"}
         if mutant.function:
             job = {"dotted": mutant.dotted, "function": mutant.function, "source": mutant.source}
-            answer = self._warm().ask({**job, "limits": limits})
+            answer = self._warm().ask({**job, "limits": self._limits(tests)})
+            if answer.get("by") in tests and not self._passes(answer["by"]):
+                return self.judge(mutant, [test for test in tests if test != answer["by"]])
         if answer["verdict"] == "cold":
-            answer = self._judge_cold(mutant, tests, 60 + sum(limits.values()))
+            answer = self._judge_cold(mutant, tests, 60 + sum(self._limits(tests).values()))
         if answer["verdict"] != "survived":
-            self.kills[mutant.module, mutant.function, answer["by"]] += 1
+            self.kills[mutant.module, mutant.function][answer["by"]] += 1
         return answer
+
+    def _limits(self, tests: Iterable[str]) -> dict[str, float]:
+        """Return after how many seconds each test counts as hanging."""
+        return {test: 10 + 5 * self.seconds[test] for test in tests}
+
+    @cache  # noqa: B019 - see above
+    def _passes(self, test: str) -> bool:
+        """Return whether a test passes on this tier without any mutant."""
+        nothing = {"dotted": "", "function": "", "source": "", "limits": self._limits([test])}
+        passed: bool = self._warm().ask(nothing)["verdict"] == "survived"
+        if not passed:
+            self.broken.add(test)
+            print(f"{self.name}: {test} fails without a mutant too, and judges nothing", flush=True)
+        return passed
 
     def _warm(self) -> Server:
         if self._server is None:

@@ -258,3 +258,15 @@ def test_a_test_that_hangs_is_ended_and_has_noticed(tier: tiers.Tier) -> None:
 def test_a_mutant_that_ends_the_interpreter_is_noticed(tier: tiers.Tier) -> None:
     crashes = of_records("store = context.get(STORE)", "import os; os._exit(0)")
     assert tier.judge(crashes, [TEST])["verdict"] == "killed"
+
+
+def test_a_test_that_fails_without_a_mutant_too_judges_nothing(
+    tier: tiers.Tier, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "test_broken.py").write_text("def test_broken(): assert False\n")
+    tier.tests, broken = (str(tmp_path / "test_broken.py"),), "test_broken.py::test_broken"
+    tier.seconds.clear()
+    tier.seconds[broken] = 0.0
+    same = of_records("context if store is None", "context if None is store")
+    assert tier.judge(same, [broken])["verdict"] == "survived"
+    assert f"unit: {broken} fails without a mutant too" in capsys.readouterr().out

@@ -132,10 +132,16 @@ def test_w6_the_wait_polls_when_it_is_due_and_sleeps_in_between(poll_takes: floa
         return "running" if elapsed < 200 else "success"
 
     original = clock.sleep
-    clock.sleep = lambda seconds: (slept.append(seconds), original(seconds))[1]  # type: ignore[method-assign]
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        original(seconds)
+
+    clock.sleep = sleep  # type: ignore[method-assign]
     clock.wait(child, poke=60)
 
-    due, expected = 0.0, []
+    due = 0.0
+    expected: list[float] = []
     while not expected or expected[-1] < 200:
         due = next_poll(max(due, expected[-1] + poll_takes if expected else 0.0), 60)
         expected.append(due)
@@ -170,6 +176,27 @@ def test_w1_w3_the_log_says_what_each_state_means_to_the_wait() -> None:
     assert clock.lines == [
         events.WAITING.format(**name, state="queued"),
         events.UNDECIDED.format(**name, **undecided),
+        events.ENDED.format(**name, state="success"),
+    ]
+
+
+def test_w7_a_failed_poll_is_no_state_to_log() -> None:
+    clock = Clock()
+    answers: list[str | TransientError] = ["running", TransientError("away"), "running", "success"]
+    request = build_request(trigger_dag_id="child", trigger_run_id="r")
+
+    def poll() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, TransientError):
+            raise answer
+        return answer
+
+    wait_for(request, poll, clock, clock=lambda: clock.now, sleep=clock.sleep)
+
+    name = {"dag_id": "child", "run_id": "r"}
+    assert clock.lines == [
+        events.WAITING.format(**name, state="running"),
+        events.POLL_FAILED.format(**name, error="away", patience=TRANSIENT_ERRORS_TOLERATED_FOR),
         events.ENDED.format(**name, state="success"),
     ]
 
