@@ -150,6 +150,12 @@ def test_w6_the_wait_polls_when_it_is_due_and_sleeps_in_between(poll_takes: floa
     assert min(slept) >= 0
 
 
+def test_w6_a_short_poke_interval_is_kept() -> None:
+    clock = Clock()
+    clock.wait(ends_after(1), poke=0.25)
+    assert clock.looks == pytest.approx([0.25, 0.5, 0.75, 1.0], abs=1e-2)
+
+
 def test_w7_an_outage_is_over_at_exactly_ten_minutes() -> None:
     now = 100.0
     outage = Outage(lambda: now)
