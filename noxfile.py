@@ -32,6 +32,7 @@ import nox
 
 from benchmarks import sessions as benchmark
 from tests.e2e import runs
+from tests.mutation import session as mutation
 from tests.quick import session as quick_session
 from tests.soak import session as soaking
 from tools import conformance as contract_suite
@@ -77,7 +78,9 @@ def types(session: nox.Session) -> None:
 def unit(session: nox.Session) -> None:
     """Run the tests that need no Airflow, in an environment without one."""
     with sessions.counted(session.name) as report:
-        install_once(session, *TEST_REQUIREMENTS, *BUILD, *EXTRAS["cli"], *group("runner"), project=True)
+        install_once(
+            session, *TEST_REQUIREMENTS, *BUILD, *EXTRAS["cli"], *group("runner", "mutants"), project=True
+        )
         session.run("pytest", "tests/unit", "tests/tools", "-W", "error", report, *session.posargs)
 
 
@@ -113,9 +116,8 @@ def tests(session: nox.Session, airflow: str) -> None:
 @nox.session(default=False)
 def quick(session: nox.Session) -> None:
     """Run in about a minute what an edit needs, on the oldest and the newest row. Arguments: [BASE]."""
-    options = sessions.options(session, {"base": {"nargs": "?", "default": "HEAD"}})
     install_once(session, *TEST_REQUIREMENTS, *BUILD, *EXTRAS["cli"], *group("runner"), project=True)
-    quick_session.run(session, options.base, (MATRIX.releases[0], MATRIX.final_defaults[-1]))
+    quick_session.run(session, (MATRIX.releases[0], MATRIX.final_defaults[-1]))
 
 
 @nox.session(default=False, venv_backend="none")
@@ -183,9 +185,7 @@ def soak(session: nox.Session) -> None:
 
     ``--check FILE`` judges the history of another run. docs/soak.md has the rest.
     """
-    options = sessions.options(session, {"version": {"nargs": "?"}, "--executor": {}}, passes_on=True)
-    install_once(session, *group("e2e"))
-    soaking.run(session, sessions.rows(session, [options.version] if options.version else []), options)
+    soaking.run(session)
 
 
 @nox.session(default=False)
@@ -194,13 +194,7 @@ def ui(session: nox.Session) -> None:
 
     Without versions: the default releases without previews. --screenshots renews the pictures of the docs.
     """
-    arguments = {"versions": VERSIONS, "--screenshots": FLAG, "--chromium": {"default": ""}}
-    options = sessions.options(session, arguments)
-    install_once(session, *group("ui"), *TEST_REQUIREMENTS)
-    pytest = ["tests/ui", "--chromium", options.chromium]
-    pytest += ["--screenshots", str(ROOT / "docs" / "images" / "ui")] if options.screenshots else []
-    for row in sessions.rows(session, options.versions) or MATRIX.final_defaults:
-        sessions.test_stack(session, f"ui({row.airflow})", {"TRIGGER_COMPAT_E2E_PYTHON": row}, *pytest)
+    runs.ui(session, MATRIX)
 
 
 @nox.session(default=False)
@@ -219,6 +213,17 @@ def quickstart(session: nox.Session) -> None:
     install_once(session, *TEST_REQUIREMENTS, "packaging")
     for row in sessions.rows(session, options.versions) or MATRIX.final_defaults:
         sessions.run_stack(session, "python", "tests/e2e/follow.py", row.airflow)
+
+
+@nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Find changes of the package that no test notices. Arguments: [--minutes N] [--only MODULE] [--list].
+
+    Goes on where the last run stopped. MODULE is one such as task/wait.py. --list judges nothing, and shows
+    the survivors as diffs. [--measure] finds out anew which tests run which lines. [--airflow [X ...]] judges
+    on these releases, or on none, instead of one of each path.
+    """
+    mutation.run(session)
 
 
 @nox.session(default=False, venv_backend="none")

@@ -11,7 +11,7 @@ from nox.command import CommandFailed
 
 from tests.e2e.redis import REQUIREMENTS as CELERY
 from tools import sessions
-from tools.environments import airflow_python, group, install_once
+from tools.environments import ROOT, TEST_REQUIREMENTS, airflow_python, group, install_once
 
 if TYPE_CHECKING:
     import nox
@@ -84,3 +84,14 @@ def demo(session: nox.Session, matrix: Matrix) -> None:
     if options.fault == "upgrade":
         command += ["--from-python", str(airflow_python(session, old_row))]
     sessions.run_stack(session, "python", *command, f"--fault={options.fault}", *options.passed_on)
+
+
+def ui(session: nox.Session, matrix: Matrix) -> None:
+    """Run the tests of the web UI on the Airflows that the session's arguments name."""
+    arguments = {"versions": sessions.VERSIONS, "--screenshots": sessions.FLAG, "--chromium": {"default": ""}}
+    options = sessions.options(session, arguments)
+    install_once(session, *group("ui"), *TEST_REQUIREMENTS)
+    pytest = ["tests/ui", "--chromium", options.chromium]
+    pytest += ["--screenshots", str(ROOT / "docs" / "images" / "ui")] if options.screenshots else []
+    for row in sessions.rows(session, options.versions) or matrix.final_defaults:
+        sessions.test_stack(session, f"ui({row.airflow})", {PYTHON: row}, *pytest)

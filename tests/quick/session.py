@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from tests import quick
 from tools.environments import FOLDER, ROOT, airflow_python
+from tools.sessions import options
 
 if TYPE_CHECKING:
     import nox
@@ -22,12 +23,12 @@ LOGS: Final = FOLDER / "logs"
 OPTIONS: Final = ("-p", "tests.quick.plugin", "-q", "--no-header", "-p", "no:cacheprovider")
 
 
-def run(session: nox.Session, base: str, rows: Sequence[Release]) -> None:
+def run(session: nox.Session, rows: Sequence[Release]) -> None:
     """Run the tests of the files that differ from a commit, and print how they went as each run ends.
 
-    :param base: a commit, a branch or a tag.
+    The session's argument is a commit, a branch or a tag.
     """
-    changed = _changed(session, base)
+    changed = _changed(session, options(session, {"base": {"nargs": "?", "default": "HEAD"}}).base)
     units, clauses = quick.unit_tests(changed), quick.clause_tests(changed)
     session.log(f"{len(changed)} changed files; {len(units)} unit test files, {len(clauses)} for each row")
     runs = {"unit": (Path(sys.executable if not session.bin else f"{session.bin}/python"), units)}

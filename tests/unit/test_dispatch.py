@@ -6,6 +6,7 @@ import itertools
 import pathlib
 import re
 import warnings
+from typing import Any
 
 import pytest
 from packaging.specifiers import SpecifierSet
@@ -113,6 +114,23 @@ def test_p2_an_unfit_path_is_refused_with_the_reason(
     monkeypatch.setenv(FORCING_VARIABLE, path)
     with pytest.raises(PathUnavailable, match=says.replace("path: ", f"{FORCING_VARIABLE}: ", 1)):
         choose(None, defers=False, of=release)
+
+
+def test_p2_users_know_the_variable_by_its_name() -> None:
+    assert FORCING_VARIABLE == "TRIGGER_COMPAT_PATH"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"forced": None, "defers": False}, "the default on Airflow 3.3.2"),
+        ({"forced": None, "defers": True}, "the task runner defers on Airflow 3.3.2"),
+        ({"forced": None, "defers": True, "wrapped": True}, "other code of this task runs around execute()"),
+        ({"forced": "accessor", "defers": True}, "forced by path=accessor"),
+    ],
+)
+def test_p1_p2_the_log_gets_the_reason(arguments: dict[str, Any], reason: str) -> None:
+    assert choose(**arguments, of=(3, 3, 2))[1] == reason
 
 
 def test_ranges_are_inclusive_of_pre_releases() -> None:

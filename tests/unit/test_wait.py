@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trigger_compat import events
 from trigger_compat.contract import TRANSIENT_ERRORS_TOLERATED_FOR, build_request
 from trigger_compat.paths import TransientError
 from trigger_compat.polling import next_poll
-from trigger_compat.task.wait import ChildGone, wait_for
+from trigger_compat.task.wait import ChildGone, Outage, wait_for
 
 
 class Clock:
@@ -119,6 +120,105 @@ def test_w7_any_other_error_ends_the_wait_at_once() -> None:
     with pytest.raises(PermissionError):
         clock.wait(child)
     assert len(clock.looks) == 1
+
+
+@pytest.mark.parametrize("poll_takes", [0.0, 1.25, 7.0])
+def test_w6_the_wait_polls_when_it_is_due_and_sleeps_in_between(poll_takes: float) -> None:
+    clock = Clock()
+    slept: list[float] = []
+
+    def child(elapsed: float) -> str:
+        clock.sleep(poll_takes)
+        return "running" if elapsed < 200 else "success"
+
+    original = clock.sleep
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        original(seconds)
+
+    clock.sleep = sleep  # type: ignore[method-assign]
+    clock.wait(child, poke=60)
+
+    due = 0.0
+    expected: list[float] = []
+    while not expected or expected[-1] < 200:
+        due = next_poll(max(due, expected[-1] + poll_takes if expected else 0.0), 60)
+        expected.append(due)
+    assert clock.looks == pytest.approx(expected)
+    assert clock.looks[0] == 2
+    assert min(slept) >= 0
+
+
+def test_w6_a_short_poke_interval_is_kept() -> None:
+    clock = Clock()
+    clock.wait(ends_after(1), poke=0.25)
+    assert clock.looks == pytest.approx([0.25, 0.5, 0.75, 1.0], abs=1e-2)
+
+
+def test_w7_an_outage_is_over_at_exactly_ten_minutes() -> None:
+    now = 100.0
+    outage = Outage(lambda: now)
+    assert outage.is_new(TransientError("first"))
+    now += TRANSIENT_ERRORS_TOLERATED_FOR - 0.001
+    assert not outage.is_new(TransientError("second"))
+    now = 100.0 + TRANSIENT_ERRORS_TOLERATED_FOR
+    with pytest.raises(TransientError, match="third"):
+        outage.is_new(TransientError("third"))
+
+
+def test_w1_w3_the_log_says_what_each_state_means_to_the_wait() -> None:
+    clock = Clock()
+    states = iter(["queued", "failed", "success"])
+    request = build_request(trigger_dag_id="child", trigger_run_id="r", failed_states=[])
+
+    assert (
+        wait_for(request, lambda: next(states), clock, clock=lambda: clock.now, sleep=clock.sleep)
+        == "success"
+    )
+
+    name = {"dag_id": "child", "run_id": "r"}
+    undecided = {"state": "failed", "allowed": ["success"], "failed": []}
+    assert clock.lines == [
+        events.WAITING.format(**name, state="queued"),
+        events.UNDECIDED.format(**name, **undecided),
+        events.ENDED.format(**name, state="success"),
+    ]
+
+
+def test_w7_a_failed_poll_is_no_state_to_log() -> None:
+    clock = Clock()
+    answers: list[str | TransientError] = ["running", TransientError("away"), "running", "success"]
+    request = build_request(trigger_dag_id="child", trigger_run_id="r")
+
+    def poll() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, TransientError):
+            raise answer
+        return answer
+
+    wait_for(request, poll, clock, clock=lambda: clock.now, sleep=clock.sleep)
+
+    name = {"dag_id": "child", "run_id": "r"}
+    assert clock.lines == [
+        events.WAITING.format(**name, state="running"),
+        events.POLL_FAILED.format(**name, error="away", patience=TRANSIENT_ERRORS_TOLERATED_FOR),
+        events.ENDED.format(**name, state="success"),
+    ]
+
+
+@pytest.mark.parametrize("state", ["success", "failed"])
+def test_w3_a_final_state_in_neither_list_is_not_logged_as_if_the_run_went_on(state: str) -> None:
+    clock = Clock()
+    request = build_request(
+        trigger_dag_id="child", trigger_run_id="r", allowed_states=["queued"], failed_states=[]
+    )
+    states = iter([state, "queued"])
+
+    wait_for(request, lambda: next(states), clock, clock=lambda: clock.now, sleep=clock.sleep)
+
+    name = {"dag_id": "child", "run_id": "r", "state": state}
+    assert clock.lines[0] == events.UNDECIDED.format(**name, allowed=["queued"], failed=[])
 
 
 POKES = st.sampled_from([0.1, 0.2, 1, 1.5, 2, 3, 5, 7.3, 10, 30, 60, 61.7, 300, 600, 3600])

@@ -1,0 +1,1 @@
+"""Mutation testing: find changes of the package that no test notices."""
