@@ -34,7 +34,7 @@ class Run:
         self._names = names.load().of({airflow for airflow, day in days if day <= self._today})
         self._baselines: dict[Path, tuple[Entry, ...]] = {}
         self._checked = [self._report(target) for target in targets]
-        self.reports = [report for report, _ in self._checked]
+        self.reports: list[FloorReport] = [report for report, _ in self._checked]
         self._add_stale()
 
     def show(self, form: str, output: Path | None) -> None:

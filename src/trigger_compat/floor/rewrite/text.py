@@ -36,8 +36,8 @@ class Text:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.lines = lines_of(text)
-        self.starts = [0]
+        self.lines: list[str] = lines_of(text)
+        self.starts: list[int] = [0]
         for line in self.lines:
             self.starts.append(self.starts[-1] + len(line) + 1)
 

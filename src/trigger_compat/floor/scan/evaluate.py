@@ -49,9 +49,9 @@ class Evaluator:
     ) -> None:
         self._handlers = handlers
         self.attribute_of = attribute
-        self.has = has or (lambda _module, _name: UNKNOWN)
+        self.has: Callable[[str, str], Value] = has or (lambda _module, _name: UNKNOWN)
         self._star = star or (lambda _module: None)
-        self.is_patched = is_patched or (lambda _name: False)
+        self.is_patched: Callable[[str], bool] = is_patched or (lambda _name: False)
         self._depth = 0
         self._known: dict[tuple[ast.AST, Scope], Value] = {}
         self._made_from_version: dict[tuple[Scope, str, int], bool] = {}

@@ -48,6 +48,6 @@ def show(*reports: FloorReport) -> None:
 
 
 FORMATS: Final[Mapping[str, Callable[..., str]]] = {form: partial(_render, form) for form in _MODULES}
-as_markdown = FORMATS["markdown"]
-as_json = FORMATS["json"]
-as_html = FORMATS["html"]
+as_markdown: Final[Callable[..., str]] = FORMATS["markdown"]
+as_json: Final[Callable[..., str]] = FORMATS["json"]
+as_html: Final[Callable[..., str]] = FORMATS["html"]
