@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not options.list and (options.measure or not tier.is_measured):
                 print(f"{tier.name}: measuring which tests run which lines", flush=True)
                 tier.measure()
-        tiers = [tier for tier in tiers if tier.is_measured]
+        planned, tiers = len(tiers), [tier for tier in tiers if tier.is_measured]
         found = [mutant for module in modules for mutant in mutants.of_module(module)]
         if not options.list:
             judge(found, verdicts, tiers, deadline)
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         for tier in tiers:
             tier.close()
-    summary = summarise(found, verdicts, tiers, known)
+    summary = summarise(found, verdicts, tiers, known, complete=len(tiers) == planned)
     print(report(found, summary, diffs=options.list))
     return 0 if summary.passed else 1
 

@@ -121,9 +121,17 @@ class Summary:
 
 
 def summarise(
-    mutants: Iterable[Mutant], verdicts: Verdicts, tiers: Sequence[Judge], known: Sequence[Explained]
+    mutants: Iterable[Mutant],
+    verdicts: Verdicts,
+    tiers: Sequence[Judge],
+    known: Sequence[Explained],
+    *,
+    complete: bool = True,
 ) -> Summary:
-    """Sort the mutants by their fates, and compare the survivors with the explained ones."""
+    """Sort the mutants by their fates, and compare the survivors with the explained ones.
+
+    :param complete: these are all tiers. Otherwise another one may kill what has survived, so it is open.
+    """
     killed: dict[str, list[Mutant]] = {tier.name: [] for tier in tiers}
     survived, listed, not_judged = [], [], []
     all_mutants = list(mutants)
@@ -139,8 +147,10 @@ def summarise(
             not_judged.append(mutant)
         elif mutant.name in by_name:
             listed.append(mutant)
-        else:
+        elif complete:
             survived.append(mutant)
+        else:
+            not_judged.append(mutant)
     gone = (entry.name for entry in known if entry.name[0] in modules and entry.name not in names)
     stale += [f"{_title(name)}: there is no such mutant; remove it" for name in gone]
     return Summary(killed=killed, survived=survived, explained=listed, open=not_judged, stale=stale)

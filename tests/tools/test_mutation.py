@@ -164,6 +164,8 @@ def test_what_no_tier_has_noticed_is_reported_and_fails(tmp_path: Path) -> None:
 def test_what_no_test_reaches_has_survived(tmp_path: Path) -> None:
     tier = FakeTier("unit", {"x"}, blind={"x"})
     assert summarise([mutant("x")], Verdicts(tmp_path / "none"), [tier], []).survived
+    unknown = summarise([mutant("x")], Verdicts(tmp_path / "none"), [tier], [], complete=False)
+    assert (unknown.survived, len(unknown.open)) == ([], 1), "a tier that was not measured may kill it"
 
 
 def test_an_explained_survivor_passes_until_it_is_killed_or_gone(tmp_path: Path) -> None:
