@@ -147,13 +147,11 @@ def _start_of_value(text: Text, node: ast.Assign) -> int:
 
 def _removal(text: Text, node: ast.stmt | ast.alias) -> Removal:
     """Return the removal of a statement, or of an imported name."""
-    names = (
-        (node.targets[0].id,)
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
-        else ()
-    )
+    names: tuple[str, ...] = ()
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         names = tuple(map(bound_name, node.names))
+    elif isinstance(node, ast.Assign):
+        names = tuple(target.id for target in node.targets if isinstance(target, ast.Name))
     return Removal(
         file="",
         line=first_line(node),
