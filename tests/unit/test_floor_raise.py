@@ -280,3 +280,21 @@ def test_a_bound_that_cannot_be_raised_is_left_with_its_line() -> None:
 
     assert (new, line) == (text, 3)
     assert reason == "the bound stays as it is: >=2.9,<3 allows no Airflow from 3.0.0 on"
+
+
+def test_a_value_that_is_still_evaluated_is_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = """
+        from old.flags import AIRFLOW_V_3_0_PLUS
+
+        def f(x):
+            old = x["é"]
+            if not AIRFLOW_V_3_0_PLUS:
+                x.use(old)
+        """
+    project = tree(tmp_path / "project", {**FILES, "old/value.py": code})
+
+    assert run(project, "--to", "3.0", "--write") == 0
+    assert (project / "old/value.py").read_text(encoding="utf-8") == 'def f(x):\n    x["é"]\n'
+    assert "old/value.py:2: only deleted code used this value" in capsys.readouterr().err

@@ -205,3 +205,78 @@ def test_any_program_does_what_it_did(tmp_path: Path, monkeypatch: pytest.Monkey
     assert raised(tmp_path, after) == after
     assert "NEW" not in without_head(after) or "NEW" in ast.unparse(ast.parse(after))
     assert "\n\n\n" not in after or "\n\n\n" in text
+
+
+@pytest.mark.parametrize(
+    ("code", "after"),
+    [
+        ("x = 'é'; y = 1 if NEW else 2\n", "x = 'é'; y = 1\n"),
+        ("log('→日本', '😀', 1 if not NEW else 'ß')\n", "log('→日本', '😀', 'ß')\n"),
+        ("if x == '日本' and NEW: log('é')\n", "if x == '日本': log('é')\n"),
+        ("def f(x): '😀'; return x and NEW  # 日本\n", "def f(x): '😀'; return x and True  # 日本\n"),
+        ("log(f'é 日本', '😀' f'ü', NEW)\n", "log(f'é 日本', '😀' f'ü', True)\n"),
+        ("x = {'é': NEW, '日本': 'a' if not NEW else 'b'}\n", "x = {'é': True, '日本': 'b'}\n"),
+        ("def ü(é='é', b=NEW): return b\n", "def ü(é='é', b=True): return b\n"),
+        ("@deco('日本', NEW)\ndef f(): return '😀'\n", "@deco('日本', True)\ndef f(): return '😀'\n"),
+        ("s = '''日本\n  é'''; t = 1 if NEW else 2\n", "s = '''日本\n  é'''; t = 1\n"),
+        ("é = '日'; from os import sep, path; log(sep, é)\nif not NEW: log(path)\n",
+         "é = '日'; from os import sep; log(sep, é)\n"),
+    ],
+)  # fmt: skip
+def test_places_behind_text_that_is_not_ascii(tmp_path: Path, code: str, after: str) -> None:
+    """The parser counts bytes, the text characters; the flag and its imports go too."""
+    once = raised(tmp_path / "1", HEAD + code)
+
+    assert once == after
+    assert raised(tmp_path / "2", once) == once
+
+
+@pytest.mark.parametrize(
+    ("code", "after"),
+    [
+        ("_x = 1; log(2)\nif not NEW: log(_x)\n", "log(2)\n"),
+        ("from os import path; log(1)\nif not NEW: log(path)\n", "log(1)\n"),
+        ("é = 1; _x = 2; log(é)\nif not NEW: log(_x)\n", "é = 1; log(é)\n"),
+        (
+            "def f():\n    import json; log(1)\n    if not NEW: json.dumps(1)\n",
+            "def f():\n    log(1)\n",
+        ),
+    ],
+)
+def test_what_goes_takes_no_other_statement_of_its_line(tmp_path: Path, code: str, after: str) -> None:
+    assert raised(tmp_path, HEAD + code) == after
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("json.dumps", ""),
+        ("(json, {'a': [1, -2]})", ""),
+        ("x", ""),
+        ("x.y", "x.y"),
+        ("x['é']", "x['é']"),
+        ("(x.\n        y)", "(x.\n        y)"),
+        ("json.loads('1')", "json.loads('1')"),
+        ("{x: 1}", "{x: 1}"),
+        ("x == 1", "x == 1"),
+    ],
+)
+def test_a_value_that_may_have_an_effect_is_still_evaluated(tmp_path: Path, value: str, kept: str) -> None:
+    code = f"import json\ndef f(x):\n    old = {value}\n    if not NEW: log(old)\n    return json\n"
+    wanted = f"import json\ndef f(x):\n{f'    {kept}' if kept else ''}\n    return json\n"
+
+    assert raised(tmp_path, HEAD + code) == wanted.replace("\n\n", "\n")
+
+
+def test_an_operand_that_an_earlier_one_settles_goes(tmp_path: Path) -> None:
+    code = "def f(y):\n    if NEW and (y or not NEW): return 1\n    return not NEW or (y and NEW)\n"
+
+    assert raised(tmp_path, HEAD + code) == "def f(y):\n    if (y): return 1\n    return (y and True)\n"
+
+
+def test_strings_over_several_lines_keep_their_text(tmp_path: Path) -> None:
+    code = 's = """\nif 1:\n    old\n"""\n'
+    code += 'if NEW:\n    t = """a\n  b"""\n    log(s, t, f"""é\n    {t}""")\nelse:\n    log(2)\n'
+    after = 's = """\nif 1:\n    old\n"""\nt = """a\n  b"""\nlog(s, t, f"""é\n    {t}""")\n'
+
+    assert without_head(raised(tmp_path, HEAD + code)) == after

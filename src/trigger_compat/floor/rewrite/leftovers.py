@@ -11,13 +11,10 @@ from typing import Final
 from trigger_compat.floor.rewrite.names import Names, module_names, names_of, walk
 from trigger_compat.floor.rewrite.text import Edit, Text
 from trigger_compat.floor.scan.bindings import bound_name
-from trigger_compat.floor.scan.imports import is_harmless
 from trigger_compat.floor.scan.model import Category, Removal
 from trigger_compat.floor.scan.releases import NEVER
-from trigger_compat.floor.scan.syntax import first_line, last_line
+from trigger_compat.floor.scan.syntax import first_line, is_alone, last_line
 
-_LOOK_UPS: Final = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.expr_context)
-"""An attribute or an item is looked up for its value alone."""
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -33,12 +30,20 @@ class Leftovers:
     :param may_export: says whether another module may import a name from this one.
     """
 
+    still_evaluated: list[str]
+    """The assignments, as code, of which only the value stays, since it may have an effect."""
+
     def __init__(self, text: str, tree: ast.Module, names: Names, may_export: Callable[[str], bool]) -> None:
-        self._text = text
+        self.still_evaluated = []
+        places = Text(text)
+        self._functions = {_code(places, node) for node in walk(tree) if isinstance(node, _FUNCTIONS)}
         self._may_export = may_export
         self._used = names.loaded
         self._looked_up = module_names(tree)
         self._bound = Counter(name for name, _ in names.bound)
+        aliases = (node.names for node in walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)))
+        imported = Counter(bound_name(alias) for each in aliases for alias in each)
+        self._modules = {name for name, count in imported.items() if count == self._bound[name]}
         self._tried = {
             name for node in walk(tree) if isinstance(node, ast.Try) for name in _imported(node.body)
         }
@@ -51,13 +56,15 @@ class Leftovers:
             if isinstance(node, _FUNCTIONS) and self._has_changed(after, node):
                 unused = self._used - names_of(node).loaded
                 for inner in walk(node) if unused else ():
-                    _unused(inner, unused, after, removals, edits)
+                    self._unused(inner, unused, after, removals, edits)
         looked_up = module_names(tree)
         for statement in _imports(tree.body):
             for alias in statement.names:
                 name = bound_name(alias)
                 if name in self._looked_up - looked_up - names.exported and not self._may_export(name):
-                    removals.append(_removal(statement) if len(statement.names) == 1 else _part(after, alias))
+                    removals.append(
+                        _removal(after, statement) if len(statement.names) == 1 else _part(after, alias)
+                    )
                 elif statement in tree.body:
                     self._imported(statement, alias, names, after, removals, edits)
         return removals, edits
@@ -81,32 +88,70 @@ class Leftovers:
             return
         if isinstance(statement, ast.Import):
             if name in self._tried and len(statement.names) == 1:  # only whether it works was asked
-                removals.append(_removal(statement))
+                removals.append(_removal(after, statement))
         elif (self._bound[name] > 1 or name in self._tried) and not alias.asname:
             edits.append(Edit(*after.span(alias), f"{name} as {name}"))  # others may import it from here
 
+    def _unused(
+        self, node: ast.AST, names: set[str], text: Text, removals: list[Removal], edits: list[Edit]
+    ) -> None:
+        """Look at what binds a local name that nothing uses."""
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target = node.targets[0]
+            if isinstance(target, ast.Name) and target.id in names:
+                if self._does_nothing(node.value):
+                    removals.append(_removal(text, node))
+                else:
+                    edits.append(Edit(text.start(node), _start_of_value(text, node)))
+                    self.still_evaluated.append(ast.unparse(node))
+        elif isinstance(node, ast.ExceptHandler) and node.type and node.name in names:
+            end = text.end(node.type)
+            stop = text.find(":", end, text.start(node.body[0]))
+            closed = max((at for at, token in text.between(end, stop) if token == ")"), default=end - 1)  # noqa: S105
+            edits.append(Edit(closed + 1, stop))
+
+    def _does_nothing(self, value: ast.expr) -> bool:
+        """Say whether nothing happens when a value is looked up.
+
+        An attribute of what was imported is no property; an item, and an attribute of anything else, may be.
+        """
+        if isinstance(value, (ast.Tuple, ast.List)):
+            return all(map(self._does_nothing, value.elts))
+        if isinstance(value, ast.Dict):
+            return all(isinstance(key, ast.Constant) for key in value.keys) and all(
+                map(self._does_nothing, value.values)
+            )
+        if isinstance(value, ast.UnaryOp):
+            return isinstance(value.operand, ast.Constant)
+        return isinstance(value, (ast.Name, ast.Constant)) or self._is_imported(value)
+
+    def _is_imported(self, node: ast.expr) -> bool:
+        while isinstance(node, ast.Attribute):
+            node = node.value
+        return isinstance(node, ast.Name) and node.id in self._modules
+
     def _has_changed(self, after: Text, node: ast.stmt) -> bool:
-        first, last = node.lineno, last_line(node)
-        return after.text[after.starts[first - 1] : after.starts[last]] not in self._text
+        return _code(after, node) not in self._functions
 
 
-def _unused(node: ast.AST, names: set[str], text: Text, removals: list[Removal], edits: list[Edit]) -> None:
-    if isinstance(node, ast.Assign) and len(node.targets) == 1:
-        target = node.targets[0]
-        if isinstance(target, ast.Name) and target.id in names:
-            if is_harmless(node.value) or all(isinstance(part, _LOOK_UPS) for part in walk(node.value)):
-                removals.append(_removal(node))
-            else:
-                edits.append(Edit(text.start(node), text.start(node.value)))
-    elif isinstance(node, ast.ExceptHandler) and node.type and node.name in names:
-        end = text.end(node.type)
-        stop = text.find(":", end, text.start(node.body[0]))
-        closed = max((at for at, token in text.between(end, stop) if token == ")"), default=end - 1)  # noqa: S105
-        edits.append(Edit(closed + 1, stop))
+def _code(text: Text, node: ast.AST) -> str:
+    """Return the lines of a function, which may have moved to the left."""
+    return "\n".join(line.lstrip() for line in text.lines[first_line(node) - 1 : last_line(node)])
 
 
-def _removal(node: ast.stmt | ast.alias) -> Removal:
-    """Return the removal of a statement."""
+def _start_of_value(text: Text, node: ast.Assign) -> int:
+    """Return the place of the value of an assignment, with the parentheses around it."""
+    equals = text.find("=", text.end(node.targets[-1]), text.start(node.value))
+    return next(text.between(equals + 1, text.end(node.value)))[0]
+
+
+def _removal(text: Text, node: ast.stmt | ast.alias) -> Removal:
+    """Return the removal of a statement, or of an imported name."""
+    names: tuple[str, ...] = ()
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        names = tuple(map(bound_name, node.names))
+    elif isinstance(node, ast.Assign):
+        names = tuple(target.id for target in node.targets if isinstance(target, ast.Name))
     return Removal(
         file="",
         line=first_line(node),
@@ -114,6 +159,8 @@ def _removal(node: ast.stmt | ast.alias) -> Removal:
         category=Category.FOLLOWS,
         removable_from=NEVER,
         reason="only deleted code used it",
+        whole=not isinstance(node, ast.stmt) or is_alone(text.lines, node, node),
+        names=names,
     )
 
 
@@ -135,7 +182,7 @@ def _part(text: Text, alias: ast.alias) -> Removal:
     start, end = text.span(alias)
     first, last = text.line_of(start), text.line_of(end)
     return replace(
-        _removal(alias),
+        _removal(text, alias),
         column=start - text.starts[first - 1],
         end_column=end - text.starts[last - 1],
     )

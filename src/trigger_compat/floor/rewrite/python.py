@@ -24,6 +24,7 @@ def without(
     removals: Iterable[Removal],
     tree: ast.Module | None = None,
     may_export: Callable[[str], bool] = lambda name: False,  # noqa: ARG005 - nothing else is there
+    still_evaluated: set[str] | None = None,
 ) -> str:
     """Return the text of a file without what can be removed.
 
@@ -35,6 +36,7 @@ def without(
     :param removals: those of this file that hold at the new floor.
     :param tree: that of the text, if it was parsed before.
     :param may_export: says whether another module may import a name from this one.
+    :param still_evaluated: gets the assignments, as code, of which only the value stays.
     """
     chosen = [removal for removal in removals if removal.category in _PROVEN]
     if not chosen:
@@ -55,9 +57,10 @@ def without(
         elif names_after.unbound - names.unbound:
             return text
         else:
-            result = _without_leftovers(
-                result, after, names_after, Leftovers(whole, before, names, may_export)
-            )
+            leftovers = Leftovers(whole, before, names, may_export)
+            result = _without_leftovers(result, after, names_after, leftovers)
+            if still_evaluated is not None:
+                still_evaluated.update(leftovers.still_evaluated)
             return result if whole is text else result.removesuffix("\n")
     return text
 

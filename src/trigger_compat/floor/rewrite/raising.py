@@ -49,6 +49,7 @@ class Change:
 
     :param old: its text, with its own newlines.
     :param new: what it becomes; None: the file goes.
+    :param still_evaluated: the lines of assignments of which only the value stays.
     """
 
     file: str
@@ -56,6 +57,7 @@ class Change:
     old: str
     new: str | None
     encoding: str
+    still_evaluated: Sequence[int] = ()
 
     @property
     def content(self) -> bytes:
@@ -114,6 +116,15 @@ def raise_floor(scan: Scan, floor: ReleaseTuple, places: Mapping[str, Path], roo
         left += _prose(root, floor, changes)
     left += [Left(file, 0, f"cannot be read as Python: {problem}") for file, problem in scan.source.broken]
     left += _open(scan, floor, by_file, changes)
+    reason = (
+        "only deleted code used this value, but to evaluate it may have an effect; delete it if it has none"
+    )
+    left += [
+        Left(change.file, line, reason)
+        for change in changes.values()
+        if change.new is not None
+        for line in change.still_evaluated
+    ]
     return Raise(changes, sorted(set(left)))
 
 
@@ -186,14 +197,20 @@ def _change(
     checks = [removal for removal in removals if removal.category is Category.RESTATED]
     checked = bounds.raise_checks(module.text, checks, floor)
     same_places = list(map(len, checked.split("\n"))) == list(map(len, module.text.split("\n")))
-    new = without(module.text, removals, module.tree, may_export)
+    evaluated: set[str] = set()
+    new = without(module.text, removals, module.tree, may_export, evaluated)
     if checks and new == module.text:
         new = checked
     elif checks and same_places:
         new = without(checked, removals, may_export=may_export)
     if normalised(file.text) != module.text:
         raise Unreadable("is read in another way than Python does; raise it by hand")
-    return Change(module.file, file.path, file.text, with_newlines_of(file.text, new), file.encoding)
+    lines = [
+        node.lineno
+        for node in (module.nodes if evaluated else ())
+        if isinstance(node, ast.Assign) and ast.unparse(node) in evaluated
+    ]
+    return Change(module.file, file.path, file.text, with_newlines_of(file.text, new), file.encoding, lines)
 
 
 def _without_idle_handlers(source: Source, floor: ReleaseTuple, changes: dict[str, Change]) -> None:

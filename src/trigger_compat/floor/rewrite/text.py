@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from trigger_compat.floor.scan.syntax import lines_of
+from trigger_compat.floor.scan.syntax import character, lines_of
 
 Span = tuple[int, int]
 MARK: Final = "\0"
@@ -43,9 +43,7 @@ class Text:
 
     def at(self, line: int, offset: int) -> int:
         """Return the place at an offset in bytes, which is how the parser counts."""
-        text = self.lines[line - 1]
-        characters = offset if text.isascii() else len(text.encode()[:offset].decode(errors="ignore"))
-        return self.starts[line - 1] + characters
+        return self.starts[line - 1] + character(self.lines[line - 1], offset)
 
     def start(self, node: Any) -> int:
         return self.at(node.lineno, node.col_offset)

@@ -9,7 +9,7 @@ from typing import Any
 from trigger_compat.floor.scan.model import Category, Removal, Role, Undecided
 from trigger_compat.floor.scan.releases import LAST_FLOOR, PRE_RELEASES, Point
 from trigger_compat.floor.scan.source import Module
-from trigger_compat.floor.scan.syntax import first_line, last_line
+from trigger_compat.floor.scan.syntax import character, first_line, is_alone, last_line
 
 
 class Recorder:
@@ -69,14 +69,8 @@ class Recorder:
     ) -> None:
         """Record the lines of a node with its decorators, up to its own end or that of another node."""
         first, last = first_line(node), last_line(end or node)
-        whole = not isinstance(node, ast.stmt) or self._is_alone(node, end or node)
+        whole = not isinstance(node, ast.stmt) or is_alone(self.module.lines, node, end or node)
         self.lines(first, last, point, category, reason, branch=branch, whole=whole, names=names, role=role)
-
-    def _is_alone(self, node: ast.stmt, end: ast.stmt) -> bool:
-        """Say whether no other statement is on the lines of statements, as in ``a = 1; b = 2``."""
-        before = self.module.lines[first_line(node) - 1].encode()[: node.col_offset]
-        after = self.module.lines[last_line(end) - 1].encode()[end.end_col_offset or 0 :]
-        return not before.strip() and not after.partition(b"#")[0].strip(b" ;")
 
     def part(
         self,
@@ -93,7 +87,7 @@ class Recorder:
         """Record a node that is a part of its lines, such as an operand or an imported name."""
         first, last = first_line(node), last_line(node)
         text = self.module.lines[first - 1 : last]
-        start, stop = _character(text[0], node.col_offset), _character(text[-1], node.end_col_offset)
+        start, stop = character(text[0], node.col_offset), character(text[-1], node.end_col_offset)
         # If nothing else is on the lines but a comma and a comment, the lines can be deleted.
         alone = not text[0][:start].strip() and not text[-1][stop:].partition("#")[0].strip(" ,")
         self._add(
@@ -129,8 +123,3 @@ class Recorder:
     def undecided(self, line: int, code: str, reason: str) -> None:
         """Record code that depends on the version in a way that the scan does not understand."""
         self.open.append(Undecided(file=self.module.file, line=line, code=code, reason=reason))
-
-
-def _character(line: str, offset: int) -> int:
-    """Return the index of the character at an offset in bytes, which is how the parser counts."""
-    return offset if line.isascii() else len(line.encode()[:offset].decode(errors="ignore"))

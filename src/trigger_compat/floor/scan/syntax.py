@@ -35,6 +35,18 @@ def lines_of(text: str) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
+def character(line: str, offset: int) -> int:
+    """Return the index of the character at an offset in bytes, which is how the parser counts."""
+    return offset if line.isascii() else len(line.encode()[:offset].decode(errors="ignore"))
+
+
+def is_alone(lines: Sequence[str], node: ast.stmt, end: ast.stmt) -> bool:
+    """Say whether no other statement is on the lines of statements, as in ``a = 1; b = 2``."""
+    before = lines[first_line(node) - 1].encode()[: node.col_offset]
+    after = lines[last_line(end) - 1].encode()[end.end_col_offset or 0 :]
+    return not before.strip() and not after.partition(b"#")[0].strip(b" ;")
+
+
 def first_line(node: Any) -> int:
     """Return the line on which a node begins, its decorators included."""
     decorators: list[ast.expr] = getattr(node, "decorator_list", [])

@@ -7,17 +7,22 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from trigger_compat.floor.scan.model import Removal
 from trigger_compat.floor.scan.releases import NEVER, Point
 from trigger_compat.floor.scan.source import Module
-from trigger_compat.floor.scan.syntax import absolute, last_line, last_part
+from trigger_compat.floor.scan.syntax import absolute, character, last_line, last_part
 
 Place = tuple[str, int, int]
-"""File, line from 1, column in bytes from 0."""
+"""File, line from 1, column in characters from 0."""
 Resolve = Callable[[str], "Module | None"]
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
+
+
+def place_of(module: Module, node: Any) -> Place:
+    """Return where a node begins."""
+    return module.file, node.lineno, character(module.lines[node.lineno - 1], node.col_offset)
 
 
 @dataclass(slots=True)
@@ -88,21 +93,23 @@ def _add_use(node: ast.AST, module: Module, wanted: set[str], uses: Uses) -> Non
     file = module.file
     if isinstance(node, ast.Name):
         if node.id in wanted and not isinstance(node.ctx, ast.Store):
-            uses.names[file, node.id].append((file, node.lineno, node.col_offset))
+            uses.names[file, node.id].append(place_of(module, node))
     elif isinstance(node, ast.Attribute):
         if node.attr in wanted:
-            place = (file, last_line(node), node.col_offset)
+            line = last_line(node)  # where the attribute itself is
+            end = character(module.lines[line - 1], node.end_col_offset or 1)
+            place = (file, line, end - 1)
             uses.attributes[node.attr].append(place)
             uses.bases[place] = last_part(ast.unparse(node.value))
     elif isinstance(node, ast.ImportFrom):
         for alias in node.names:
             if alias.name in wanted or alias.name == "*":
-                place = (file, alias.lineno, alias.col_offset)
+                place = place_of(module, alias)
                 uses.imports[alias.name].append(place)
                 uses.origins[place] = absolute(node, module.package)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
         for word in wanted.intersection(_WORD.findall(node.value)):
-            uses.words[word].append((file, node.lineno, node.col_offset))
+            uses.words[word].append(place_of(module, node))
 
 
 def imports_of(name: str, module: Module, uses: Uses, resolve: Resolve) -> Iterator[Place]:

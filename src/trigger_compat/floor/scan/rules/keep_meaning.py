@@ -9,7 +9,7 @@ from typing import Any, Final
 from trigger_compat.floor.scan.bindings import stored_names
 from trigger_compat.floor.scan.releases import NEVER
 from trigger_compat.floor.scan.syntax import FunctionDefinition, nodes_in, own_nodes
-from trigger_compat.floor.scan.uses import DeadCode
+from trigger_compat.floor.scan.uses import DeadCode, place_of
 from trigger_compat.floor.scan.walk import Walker
 
 _YIELDS: Final = (ast.Yield, ast.YieldFrom)
@@ -31,7 +31,7 @@ def check(walker: Walker, node: FunctionDefinition, before: int) -> None:
     dead = DeadCode(found)
 
     def goes(inner: Any) -> bool:
-        return dead.at((walker.module.file, inner.lineno, inner.col_offset)) < NEVER
+        return dead.at(place_of(walker.module, inner)) < NEVER
 
     yields = [inner for inner in nodes if isinstance(inner, _YIELDS)]
     if yields and all(map(goes, yields)):

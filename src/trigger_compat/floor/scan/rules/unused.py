@@ -18,8 +18,15 @@ from trigger_compat.floor.scan.bindings import bound_name
 from trigger_compat.floor.scan.model import Category, Removal
 from trigger_compat.floor.scan.releases import NEVER, Point, floor_name
 from trigger_compat.floor.scan.source import Module
-from trigger_compat.floor.scan.syntax import ImportStatement, first_line, last_line, nodes_in
-from trigger_compat.floor.scan.uses import DeadCode, Place, Resolve, Uses, imports_of, uses_of
+from trigger_compat.floor.scan.syntax import (
+    ImportStatement,
+    character,
+    first_line,
+    is_alone,
+    last_line,
+    nodes_in,
+)
+from trigger_compat.floor.scan.uses import DeadCode, Place, Resolve, Uses, imports_of, place_of, uses_of
 
 _MAX_ROUNDS: Final = 10
 
@@ -147,7 +154,7 @@ def _unused_from(symbol: _Symbol, uses: Uses, dead: DeadCode, resolve: Resolve) 
         lines = range(symbol.node.lineno, last_line(symbol.node) + 1)
         places = [place for place in places if place[0] != symbol.module.file or place[1] not in lines]
     point = max(map(dead.at, places), default=NEVER)
-    return point if point < dead.at((symbol.module.file, own.lineno, own.col_offset)) else NEVER
+    return point if point < dead.at(place_of(symbol.module, own)) else NEVER
 
 
 def _places(symbol: _Symbol, uses: Uses, resolve: Resolve) -> Iterator[Place]:
@@ -161,7 +168,7 @@ def _places(symbol: _Symbol, uses: Uses, resolve: Resolve) -> Iterator[Place]:
         yield from in_file
         yield from (place for place in uses.words.get(symbol.name, ()) if place[0] == file)
         # Another file may use it from here: by an import, or as an attribute of this module.
-        here = (file, symbol.alias.lineno, symbol.alias.col_offset)
+        here = place_of(symbol.module, symbol.alias)
         yield from (place for place in imports_of(symbol.name, symbol.module, uses, resolve) if place != here)
         for place in uses.attributes.get(symbol.name, ()):
             if place[0] != file and uses.bases[place] in symbol.module.parts[-1:]:
@@ -182,27 +189,37 @@ def _removals(points: dict[_Symbol, Point]) -> Iterator[Removal]:
     for (_, _, point), symbols in groups.items():
         node = symbols[0].node
         if symbols[0].alias is None or len(symbols) == len(getattr(node, "names", ())):
-            names = ", ".join(symbol.name for symbol in symbols)
-            yield _removal(symbols[0].module, first_line(node), last_line(node), point, names)
+            names = tuple(symbol.name for symbol in symbols)
+            alone = is_alone(symbols[0].module.lines, node, node)
+            yield _removal(symbols[0].module, first_line(node), last_line(node), point, names, whole=alone)
         else:
             for symbol in symbols:
                 if symbol.alias:
                     yield _imported_name(symbol, symbol.alias, point)
 
 
-def _removal(module: Module, line: int, end: int, point: Point, names: str) -> Removal:
-    reason = f"only code that is dead on Airflow >= {floor_name(point)} uses {names}"
+def _removal(
+    module: Module, line: int, end: int, point: Point, names: tuple[str, ...], *, whole: bool = True
+) -> Removal:
     return Removal(
-        file=module.file, line=line, end=end, category=Category.FOLLOWS, removable_from=point, reason=reason
+        file=module.file,
+        line=line,
+        end=end,
+        category=Category.FOLLOWS,
+        removable_from=point,
+        reason=f"only code that is dead on Airflow >= {floor_name(point)} uses {', '.join(names)}",
+        whole=whole,
+        names=names,
     )
 
 
 def _imported_name(symbol: _Symbol, alias: ast.alias, point: Point) -> Removal:
     """Return the removal of one name of an import."""
-    code = symbol.module.lines[alias.lineno - 1].partition("#")[0]
+    lines = symbol.module.lines
+    code = lines[alias.lineno - 1].partition("#")[0]
     return replace(
-        _removal(symbol.module, alias.lineno, last_line(alias), point, symbol.name),
-        column=alias.col_offset,
-        end_column=alias.end_col_offset or 0,
+        _removal(symbol.module, alias.lineno, last_line(alias), point, (symbol.name,)),
+        column=character(lines[alias.lineno - 1], alias.col_offset),
+        end_column=character(lines[last_line(alias) - 1], alias.end_col_offset or 0),
         whole=code.strip().rstrip(",") == ast.unparse(alias),
     )
