@@ -1,4 +1,4 @@
-"""What classes of Airflow have on each release: ``hasattr(Class, "name")``, and parameters of their methods."""
+"""What classes of Airflow have on each release: ``hasattr(Class, "name")``, and parameters of methods."""
 
 from __future__ import annotations
 
@@ -86,10 +86,14 @@ def test_what_is_not_certain_of_a_class_is_listed(tmp_path: Path, code: str) -> 
         "class DagRun(DagRun): new = 1\nif hasattr(DagRun, 'new'): a = 1\nelse: a = 2\n",
         "def f(run):\n    if hasattr(run, 'new'): return 1\n    return 2\n",
         "if hasattr(DagRun(), 'new'): a = 1\nelse: a = 2\n",
-        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from airflow.sdk import BaseHook\nelse:\n"
-        "    from mine import BaseHook\nif hasattr(BaseHook, 'aget'): a = 1\nelse: a = 2\n",
-        "try:\n    from mine import BaseHook\nexcept ImportError:\n    from airflow.sdk import BaseHook\n"
-        "if hasattr(BaseHook, 'aget'): a = 1\nelse: a = 2\n",
+        (
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from airflow.sdk import BaseHook\nelse:\n"
+            "    from mine import BaseHook\nif hasattr(BaseHook, 'aget'): a = 1\nelse: a = 2\n"
+        ),
+        (
+            "try:\n    from mine import BaseHook\nexcept ImportError:\n    from airflow.sdk import BaseHook\n"
+            "if hasattr(BaseHook, 'aget'): a = 1\nelse: a = 2\n"
+        ),
     ],
 )
 def test_another_object_is_not_the_class(tmp_path: Path, code: str) -> None:

@@ -111,7 +111,7 @@ def _lines(left: Sequence[Left]) -> Iterator[str]:
 
 
 def _group(place: Left) -> tuple[str, str]:
-    """Return the file and the kind of a place; the kind of what has a reason of its own is empty."""
+    """Return the file and the kind of a place; empty if it has a reason of its own."""
     return place.file, next((kind for kind in _KINDS if kind in place.reason), "")
 
 

@@ -125,7 +125,7 @@ def _names_airflow(value: Value) -> bool:
 
 
 def parameters_of(value: Value) -> str:
-    """Return the function, as ``package.Class.method()``, whose parameters a value holds; else an empty text."""
+    """Return the function, as ``package.Class.method()``, whose parameters a value holds, or nothing."""
     name = value.name if isinstance(value, Reference) else ""
     is_wanted = name.startswith(_SIGNATURE) and name.endswith(".parameters")
     return name.removeprefix(_SIGNATURE).removesuffix(".parameters") if is_wanted else ""

@@ -37,8 +37,8 @@ class Presence:
 class NameTable:
     """The names of each module of Airflow, by release.
 
-    The table stores runs of releases: ``0-3,7`` are the first four releases and the eighth. Classes that code asks
-    about are modules of their own there, ``package:Class``, and so are parameters: ``package:Class.method()``.
+    The table stores runs of releases: ``0-3,7`` are the first four releases and the eighth. Classes that code
+    asks about are like modules there, ``package:Class``, and so are methods: ``package:Class.method()``.
 
     :param releases: the releases that were asked, oldest first.
     :param modules: for each module, the names that the same runs of releases have, separated by spaces.

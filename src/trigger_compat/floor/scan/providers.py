@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Final
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -64,14 +65,12 @@ def _distribution(module: str) -> str:
 
 
 def _distributions(module: str) -> Iterator[str]:
-    """Yield the distributions that may have a module, longest name first: nobody knows where the name ends."""
+    """Yield the distributions that may have a module, longest name first: any part may be its end."""
     parts = module.split(".")
     yield from (_distribution(".".join(parts[:end])) for end in range(len(parts), 2, -1))
 
 
 def _parsed(requirements: Iterable[str]) -> Iterator[Requirement]:
     for text in requirements:
-        try:
+        with suppress(InvalidRequirement):
             yield Requirement(text)
-        except InvalidRequirement:
-            continue

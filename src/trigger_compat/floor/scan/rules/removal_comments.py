@@ -84,7 +84,7 @@ _HINTS: Final = (
     re.compile(r"af ?(?:versions? )?(?:(?:<|older than|before|below) ?)?v?\d"),
     re.compile(r"only (?:support|need|require|run on|work with)"),
 )
-"""What ``_MINIMUM`` and ``_ENDS`` need, in lower case. Each begins with plain letters, so it is found fast."""
+"""What ``_MINIMUM`` and ``_ENDS`` need, in lower case; each begins with plain letters, which is fast."""
 _SUBJECTS: Final = (
     (re.compile(r"\bthis (if|if-else|branch|check)\b", re.IGNORECASE), (ast.If,)),
     (re.compile(r"\bthis (method|function)\b|^#\s*(method|function) can be", re.IGNORECASE),
