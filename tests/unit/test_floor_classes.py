@@ -21,8 +21,8 @@ def table() -> NameTable:
     for at, release in enumerate(RELEASES):
         modules: dict[str, list[str] | None] = {"airflow.models": ["DagRun"], "airflow.sdk": ["BaseHook"]}
         if at:
-            modules["airflow.models:DagRun"] = ["old", "both"] if at < 2 else ["new", "both", "later?"]
-            modules["airflow.models:DagRun"] += ["later"] if at > 3 else []
+            later = ["later"] if at > 3 else []
+            modules["airflow.models:DagRun"] = ["old"] if at < 2 else ["new", "later?", *later]
             modules["airflow.models:DagRun.__init__()"] = ["self", *(["run_after"] if at > 1 else [])]
         if at > 1:
             modules["airflow.sdk:BaseHook"] = ["get", *(["aget"] if at > 2 else [])]
@@ -87,8 +87,8 @@ def test_what_is_not_certain_of_a_class_is_listed(tmp_path: Path, code: str) -> 
         "def f(run):\n    if hasattr(run, 'new'): return 1\n    return 2\n",
         "if hasattr(DagRun(), 'new'): a = 1\nelse: a = 2\n",
         (
-            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from airflow.sdk import BaseHook\nelse:\n"
-            "    from mine import BaseHook\nif hasattr(BaseHook, 'aget'): a = 1\nelse: a = 2\n"
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from airflow.sdk import BaseHook\n"
+            "else:\n    from mine import BaseHook\nif hasattr(BaseHook, 'aget'): a = 1\nelse: a = 2\n"
         ),
         (
             "try:\n    from mine import BaseHook\nexcept ImportError:\n    from airflow.sdk import BaseHook\n"

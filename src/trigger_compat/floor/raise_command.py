@@ -101,7 +101,7 @@ def _summarise(result: Raise, *, written: bool, files: int) -> None:
 
 
 def _lines(left: Sequence[Left]) -> Iterator[str]:
-    """Yield a line for each place; of many of one kind in one file, the first few and where the others are."""
+    """Yield a line for each place; of many of one kind in one file, a few and where the others are."""
     for (file, kind), group in groupby(sorted(left, key=_group), key=_group):
         places = list(group)
         shown = _IN_FULL if kind else len(places)
@@ -111,7 +111,7 @@ def _lines(left: Sequence[Left]) -> Iterator[str]:
 
 
 def _group(place: Left) -> tuple[str, str]:
-    """Return the file and the kind of a place; empty if it has a reason of its own."""
+    """Return the file and the kind of a place; no kind: a reason of its own."""
     return place.file, next((kind for kind in _KINDS if kind in place.reason), "")
 
 
