@@ -451,7 +451,7 @@ def test_a_helper_that_another_file_uses_stays(tmp_path: Path) -> None:
     [
         (
             "try:\n    from airflow.providers.x import y\nexcept ImportError:\n    y = None\n",
-            "which provider",
+            "no requirement of this package",
         ),
         (
             "try:\n    from airflow.sdk import Nope\nexcept ImportError:\n    Nope = 1\n",

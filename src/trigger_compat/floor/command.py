@@ -10,6 +10,7 @@ from typing import Final
 
 from trigger_compat.errors import UnknownFloor
 from trigger_compat.floor import raise_options
+from trigger_compat.parsing import many_trees
 
 CHECK_FAILED: Final = 1
 
@@ -67,6 +68,11 @@ def run(options: argparse.Namespace) -> int:
         from trigger_compat.floor import raise_command
 
         return raise_command.run(options)
+    return _report(options)
+
+
+@many_trees()
+def _report(options: argparse.Namespace) -> int:
     # Imported here: the other commands need neither the scanner nor its tables.
     from trigger_compat.floor import targets
     from trigger_compat.floor.run import Run

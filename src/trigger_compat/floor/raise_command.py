@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import sys
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import Final
 
 from trigger_compat.dags.files import write_all
 from trigger_compat.diffs import unified_diff
@@ -14,6 +17,11 @@ from trigger_compat.floor import targets
 from trigger_compat.floor.report import ignores
 from trigger_compat.floor.rewrite.raising import Left, Raise, raise_floor
 from trigger_compat.floor.scan import names, releases, scanner, source
+from trigger_compat.floor.scan.mentions import LOOKS_LIKE
+
+_KINDS: Final = (LOOKS_LIKE, "names an older Airflow")
+"""What a file may have many of."""
+_IN_FULL: Final = 3
 
 
 def run(options: argparse.Namespace) -> int:
@@ -89,7 +97,22 @@ def _summarise(result: Raise, *, written: bool, files: int) -> None:
     sys.stderr.write(f"{verb} {len(result.changes)} files; read {files} Python files\n")
     left = result.left_after() if written else result.left
     if left:
-        sys.stderr.write("left to a person:\n" + "".join(f"  {_line(place)}\n" for place in left))
+        sys.stderr.write("left to a person:\n" + "".join(f"  {line}\n" for line in _lines(left)))
+
+
+def _lines(left: Sequence[Left]) -> Iterator[str]:
+    """Yield a line for each place; of many of one kind in one file, a few and where the others are."""
+    for (file, kind), group in groupby(sorted(left, key=_group), key=_group):
+        places = list(group)
+        shown = _IN_FULL if kind else len(places)
+        yield from map(_line, places[:shown])
+        if more := places[shown:]:
+            yield f"{file}: {len(more)} more, at {', '.join(str(place.line) for place in more)}: {kind}"
+
+
+def _group(place: Left) -> tuple[str, str]:
+    """Return the file and the kind of a place; no kind: a reason of its own."""
+    return place.file, next((kind for kind in _KINDS if kind in place.reason), "")
 
 
 def _line(place: Left) -> str:

@@ -98,9 +98,13 @@ class PerRelease(Value):
 
 @dataclass(frozen=True, slots=True)
 class Reference(Value):
-    """Something imported, by its dotted name."""
+    """Something imported, by its dotted name.
+
+    :param is_certain: False if type checkers see this and a ``__getattr__`` may give something else.
+    """
 
     name: str
+    is_certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)

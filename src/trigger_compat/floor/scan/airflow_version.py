@@ -55,6 +55,7 @@ _DISTRIBUTIONS: Final = {
     "pkg_resources.get_distribution",
 }
 _DISTRIBUTION: Final = "a distribution of Airflow"
+_SIGNATURE: Final = "the signature of "
 _DISTRIBUTION_VERSION: Final = {"importlib.metadata.version", "importlib_metadata.version"}
 _AIRFLOW_DISTRIBUTIONS: Final = ("apache-airflow", "apache-airflow-core", "apache_airflow")
 _PLAIN_FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
@@ -108,6 +109,8 @@ def called(function: str, arguments: Sequence[Value]) -> Value:
         return apply(_version, arguments[0])
     if function in _LOOSE_VERSIONS and len(arguments) == 1:
         return apply(_Loose.of, arguments[0])
+    if function == "inspect.signature" and len(arguments) == 1 and isinstance(arguments[0], Reference):
+        return Reference(f"{_SIGNATURE}{arguments[0].name}()") if arguments[0].is_certain else UNKNOWN
     if function in _DISTRIBUTIONS and arguments[:1] and _names_airflow(arguments[0]):
         return Reference(_DISTRIBUTION)
     if function in _DISTRIBUTION_VERSION and arguments[:1] and _names_airflow(arguments[0]):
@@ -119,6 +122,13 @@ def called(function: str, arguments: Sequence[Value]) -> Value:
 
 def _names_airflow(value: Value) -> bool:
     return isinstance(value, Constant) and value.value in _AIRFLOW_DISTRIBUTIONS
+
+
+def parameters_of(value: Value) -> str:
+    """Return the function, as ``package.Class.method()``, whose parameters a value holds, or nothing."""
+    name = value.name if isinstance(value, Reference) else ""
+    is_wanted = name.startswith(_SIGNATURE) and name.endswith(".parameters")
+    return name.removeprefix(_SIGNATURE).removesuffix(".parameters") if is_wanted else ""
 
 
 def is_known(function: str) -> bool:

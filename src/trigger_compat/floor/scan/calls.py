@@ -76,7 +76,9 @@ def _getattr(evaluator: Evaluator, *arguments: Value) -> Value:
 def _hasattr(evaluator: Evaluator, *arguments: Value) -> Value:
     """Answer ``hasattr(module, "name")`` for a module of Airflow."""
     known = len(arguments) == 2  # noqa: PLR2004
-    if known and isinstance(arguments[0], Reference) and isinstance(arguments[1], Constant):
+    if not known or not isinstance(arguments[0], Reference) or not arguments[0].is_certain:
+        return UNKNOWN
+    if isinstance(arguments[1], Constant):
         return evaluator.has(arguments[0].name, str(arguments[1].value))
     return UNKNOWN
 

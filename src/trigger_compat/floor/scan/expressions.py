@@ -21,7 +21,7 @@ from trigger_compat.floor.scan.abstract_values import (
     from_truth,
     truth_of,
 )
-from trigger_compat.floor.scan.airflow_version import compared, flag_by_name
+from trigger_compat.floor.scan.airflow_version import compared, flag_by_name, parameters_of
 from trigger_compat.floor.scan.calls import call
 from trigger_compat.floor.scan.evaluate import Evaluator
 from trigger_compat.floor.scan.reach import Reach, Truth, all_of, any_of
@@ -133,9 +133,22 @@ def _all_or_any(evaluator: Evaluator, node: ast.BoolOp, scope: Scope) -> Value:
 
 def _compare(evaluator: Evaluator, node: ast.Compare, scope: Scope) -> Value:
     values = [evaluator.value(operand, scope) for operand in (node.left, *node.comparators)]
+    if (asked := _asks_for_parameter(evaluator, node, values)) is not None:
+        return asked
     comparisons = (_COMPARISONS[type(comparison)] for comparison in node.ops)
     pairs = zip(comparisons, values[:-1], values[1:], strict=True)
     return from_truth(all_of(truth_of(compared(*pair)) for pair in pairs))
+
+
+def _asks_for_parameter(evaluator: Evaluator, node: ast.Compare, values: list[Value]) -> Value | None:
+    """Answer ``"name" in inspect.signature(function).parameters``; None if it is another comparison."""
+    function = parameters_of(values[-1])
+    if not function or len(values) != 2 or not isinstance(values[0], Constant):  # noqa: PLR2004
+        return None
+    found = evaluator.has(function, str(values[0].value))
+    if isinstance(node.ops[0], ast.NotIn):
+        return from_truth(truth_of(found).negated)
+    return found if isinstance(node.ops[0], ast.In) else None
 
 
 def _conditional(evaluator: Evaluator, node: ast.IfExp, scope: Scope) -> Value:

@@ -9,6 +9,7 @@ from functools import reduce
 from typing import Final
 
 from trigger_compat.floor.scan.names import NameTable, Presence
+from trigger_compat.floor.scan.providers import PREFIX, Providers
 from trigger_compat.floor.scan.reach import Reach
 from trigger_compat.floor.scan.releases import ALL_RELEASES, ReleaseSet
 from trigger_compat.floor.scan.syntax import ImportStatement, absolute, last_part, nodes_in
@@ -49,30 +50,37 @@ class ImportEffect:
         )
 
 
-def effect_of(node: ImportStatement, package: tuple[str, ...], names: NameTable) -> ImportEffect:
+def effect_of(
+    node: ImportStatement, package: tuple[str, ...], names: NameTable, providers: Providers
+) -> ImportEffect:
     """Return what an import statement does.
 
     :param package: the package that a relative import starts from.
+    :param providers: those that the source requires.
     """
     if isinstance(node, ast.Import):
-        parts = [_of_module(alias.name, names) for alias in node.names]
+        parts = [_of_module(alias.name, names, providers) for alias in node.names]
     else:
         module = absolute(node, package)
-        parts = [_of_name(module, alias.name, names) for alias in node.names]
+        parts = [_of_name(module, alias.name, names, providers) for alias in node.names]
     whole = reduce(ImportEffect.__and__, parts)
     about = whole.about if len(parts) == 1 else f"{whole.about} and {len(parts) - 1} more"
     return ImportEffect(whole.works, whole.fails, whole.missing, about, whole.problem)
 
 
-def _of_module(name: str, names: NameTable) -> ImportEffect:
-    problem = _not_in_table(name, names)
+def _of_module(name: str, names: NameTable, providers: Providers) -> ImportEffect:
+    if providers.brings(name):
+        return ImportEffect(ALL_RELEASES, 0, 0, name)
+    problem = _not_in_table(name, names, providers)
     presence = Presence() if problem else names.module(name)
     return ImportEffect(presence.present, presence.absent, presence.absent, name, problem)
 
 
-def _of_name(module: str, name: str, names: NameTable) -> ImportEffect:
+def _of_name(module: str, name: str, names: NameTable, providers: Providers) -> ImportEffect:
     about = f"{module}.{name}"
-    problem = _not_in_table(module, names)
+    if providers.brings(about):
+        return ImportEffect(ALL_RELEASES, 0, 0, about)
+    problem = _not_in_table(module, names, providers)
     if problem:
         return ImportEffect(0, 0, 0, about, problem)
     there = names.module(module)
@@ -87,10 +95,10 @@ def _of_name(module: str, name: str, names: NameTable) -> ImportEffect:
     return ImportEffect(presence.present, absent, there.absent, about)
 
 
-def _not_in_table(module: str, names: NameTable) -> str:
+def _not_in_table(module: str, names: NameTable, providers: Providers) -> str:
     """Return why the table of Airflow's names says nothing about a module, or an empty text."""
-    if module.startswith("airflow.providers."):
-        return f"which provider is installed decides whether {module} exists"
+    if module.startswith(PREFIX):
+        return providers.doubt(module)
     if module.partition(".")[0] != "airflow":
         return f"{module or 'it'} is not part of Airflow"
     return "" if names.knows(module) else f"no known release has the module {module}"

@@ -15,6 +15,7 @@ from trigger_compat.floor.scan.model import Category, Removal, Undecided
 from trigger_compat.floor.scan.source import Module
 from trigger_compat.floor.scan.syntax import excerpt, last_line, last_part, targets_of
 
+LOOKS_LIKE: Final = "looks like a test of Airflow's version that the scan cannot follow"
 _FLAG_LIKE: Final = re.compile(
     r"_*(?:[A-Z0-9]+_)*(?:AIRFLOW|AF)_?V?_?\d[A-Z0-9_]*|_*(?:is|has|on|if)_?(?:airflow|af)_?v?\d\w*"
 )
@@ -73,7 +74,7 @@ def undecided_mentions(
                 line=node.lineno,
                 end=last_line(node),
                 code=excerpt(node),
-                reason=f"{mention} looks like a test of Airflow's version that the scan cannot follow",
+                reason=f"{mention} {LOOKS_LIKE}",
             )
 
 

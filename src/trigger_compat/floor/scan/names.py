@@ -37,7 +37,8 @@ class Presence:
 class NameTable:
     """The names of each module of Airflow, by release.
 
-    The table stores runs of releases: ``0-3,7`` are the first four releases and the eighth.
+    The table stores runs of releases: ``0-3,7`` are the first four releases and the eighth. Classes that code
+    asks about are like modules there, ``package:Class``, and so are methods: ``package:Class.method()``.
 
     :param releases: the releases that were asked, oldest first.
     :param modules: for each module, the names that the same runs of releases have, separated by spaces.
@@ -69,6 +70,15 @@ class NameTable:
         """Say which releases have a name in a module. A submodule is a name too."""
         return self._presence(self._runs_of(module, name), self._broken.get(module, ""))
 
+    def attribute(self, dotted: str, name: str) -> Presence:
+        """Say which releases have an attribute in a class, of those known to have the class.
+
+        :param dotted: the class, or ``package.Class.method()`` for the names of its parameters.
+        """
+        key = next(filter(self.knows, _keys(dotted)), "")
+        found = self.name(key, name)
+        return Presence(found.present, found.absent & self.module(key).present)
+
     def knows(self, module: str) -> bool:
         """Say whether any release has a module."""
         return bool(self._releases_of(self._runs_of(module, ".")))
@@ -96,6 +106,12 @@ class NameTable:
 
     def _releases_of(self, runs: str) -> ReleaseSet:
         return sum(self._bits[index] for index in parse_runs(runs))
+
+
+def _keys(dotted: str) -> Iterator[str]:
+    """Yield the ways to split the name of a class or method: ``package:Class``. No module has a colon."""
+    parts = dotted.split(".")
+    yield from (f"{'.'.join(parts[:at])}:{'.'.join(parts[at:])}" for at in range(1, len(parts)))
 
 
 def _bits_of(releases: Sequence[str], known: Container[str]) -> list[ReleaseSet]:
@@ -139,7 +155,8 @@ def build(probes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the data of a table.
 
     :param probes: what each release has, oldest release first: ``airflow`` is its version, ``modules`` maps
-        each module to its names, or to None if the module is there and cannot be imported.
+        each module to its names, or to None if the module is there and cannot be imported. ``package:Class``
+        maps to attributes. One with a ``?`` is not always there, and no release gets it.
     """
     where: dict[str, dict[str, set[int]]] = {}
     broken: dict[str, set[int]] = {}
@@ -155,6 +172,8 @@ def build(probes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for module in sorted(where):
         rows: dict[str, list[str]] = {}
         for name, indexes in sorted(where[module].items()):
+            if name.endswith("?") or f"{name}?" in where[module]:
+                continue
             rows.setdefault(format_runs(indexes), []).append(name)
         modules[module] = {runs: " ".join(names) for runs, names in sorted(rows.items())}
     return {

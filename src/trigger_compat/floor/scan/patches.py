@@ -16,6 +16,7 @@ from trigger_compat.floor.scan.source import Module
 _ANY: Final = "*"
 _BY_NAME: Final = re.compile(r"\b(?:import_module|__import__)\(|sys\.modules\b")
 _CHANGES: Final = {"update", "setdefault", "pop"}
+_MAY_ASSIGN: Final = {"setattr", "delattr", "del", "__dict__", "vars"}
 _NAMESPACE: Final = re.compile(r"vars\((.+)\)|(.+)\.__dict__")
 
 
@@ -28,13 +29,16 @@ def assigned_attributes(modules: Iterable[Module], names: Collection[str]) -> se
     if not names:
         return set()
     either = "|".join(map(re.escape, names))
-    pattern = re.compile(
-        rf"\.(?:{either})\b\s*(?:[:,)]|[-+|&^]?=(?!=))|(?:set|del)attr\(|\bdel\b|__dict__|\bvars\("
-    )
+    assigned = re.compile(rf"\.(?:{either})\b\s*(?:[:,)]|[-+|&^]?=(?!=))")
+    wanted = frozenset(names)
     found = {
         name
         for module in modules
-        if module.kind is not Kind.TESTS and pattern.search(module.text)
+        if module.kind is not Kind.TESTS
+        and (
+            not _MAY_ASSIGN.isdisjoint(module.words)
+            or (not wanted.isdisjoint(module.words) and assigned.search(module.text))
+        )
         for name in _assigned(module.nodes)
     }
     return set(names) if _ANY in found else found & set(names)

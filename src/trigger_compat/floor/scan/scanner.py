@@ -6,12 +6,12 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Final
 
 from trigger_compat.floor.scan import names as names_file
-from trigger_compat.floor.scan.abstract_values import DEPENDS, UNKNOWN, Unknown, Value, from_truth
+from trigger_compat.floor.scan.abstract_values import DEPENDS, UNKNOWN, Reference, Unknown, Value, from_truth
 from trigger_compat.floor.scan.airflow_version import imported, unbound
 from trigger_compat.floor.scan.bindings import stored_names
 from trigger_compat.floor.scan.evaluate import Evaluator
@@ -21,10 +21,11 @@ from trigger_compat.floor.scan.mentions import undecided_mentions
 from trigger_compat.floor.scan.model import Removal, Undecided
 from trigger_compat.floor.scan.names import NameTable
 from trigger_compat.floor.scan.patches import assigned_attributes
+from trigger_compat.floor.scan.providers import Providers
 from trigger_compat.floor.scan.reach import Reach, Truth
 from trigger_compat.floor.scan.recorder import Recorder
 from trigger_compat.floor.scan.registry import RULES
-from trigger_compat.floor.scan.releases import NEVER, index_of
+from trigger_compat.floor.scan.releases import ALL_RELEASES, NEVER, index_of
 from trigger_compat.floor.scan.rules.comments_on_dead_code import comments_on_dead_code
 from trigger_compat.floor.scan.rules.flag_uses import keep_used_flags
 from trigger_compat.floor.scan.rules.removal_comments import announced
@@ -34,6 +35,7 @@ from trigger_compat.floor.scan.scopes import Scope, is_version_like
 from trigger_compat.floor.scan.source import Module, Source
 from trigger_compat.floor.scan.syntax import assigned_name, holds_one_of
 from trigger_compat.floor.scan.walk import Walker
+from trigger_compat.parsing import many_trees
 
 _MAY_DEPEND_ON_VERSION: Final = re.compile(
     r"AIRFLOW_V_\d|__version__|airflow\.version|ImportError|ModuleNotFoundError|hasattr|signature|find_spec"
@@ -52,6 +54,7 @@ class Scan:
     undecided: tuple[Undecided, ...]
 
 
+@many_trees()
 def scan(source: Source, names: NameTable | None = None) -> Scan:
     """Scan a source.
 
@@ -64,6 +67,7 @@ class _Scanner:
     def __init__(self, source: Source, names: NameTable) -> None:
         self.source = source
         self.names = names
+        self.providers = Providers(source.name, source.requirements)
         self.evaluator = Evaluator(BY_TYPE, self._attribute, self._has, self._star, self._is_patched)
         self._scopes: dict[str, Scope] = {}
         self._flags: set[str] = set()
@@ -134,7 +138,16 @@ class _Scanner:
             scope.restart()
             self.evaluator.forget()
         floor = index_of(self.source.floor) if self.source.floor else 0
-        walker = Walker(module, scope, self.evaluator, self.names, RULES, reports=reports, floor=floor)
+        walker = Walker(
+            module,
+            scope,
+            self.evaluator,
+            self.names,
+            RULES,
+            reports=reports,
+            floor=floor,
+            providers=self.providers,
+        )
         walker.asks = module.lines_with(_MAY_DEPEND_ON_VERSION, self._flags) if reports else ()
         walk_body(walker, module.tree.body, Reach(), NEVER)
         return walker
@@ -154,6 +167,9 @@ class _Scanner:
         if own:
             scope = self._scope(own)
             value = self.evaluator.exported(name, scope)
+            if isinstance(value, Reference) and scope.exported("__getattr__") is not None:
+                bound = any(reach.must == ALL_RELEASES for reach, _ in scope.final_bindings(name))
+                return replace(value, is_certain=bound)
             if value is not None:
                 return DEPENDS if isinstance(value, Unknown) and is_version_like(unbound(name)) else value
             if scope.exported("__getattr__") is not None:
@@ -176,8 +192,12 @@ class _Scanner:
         return name in self._patched
 
     def _has(self, module: str, name: str) -> Value:
-        """Return on which releases a module of Airflow has a name."""
+        """Return on which releases a module or a class of Airflow has a name."""
         found = self.names.name(module, name)
+        if not found.present:
+            found = self.names.attribute(module, name)
+            if found.present and assigned_attributes(self.source.modules, {name}):
+                return UNKNOWN  # nobody knows whether that has happened by then
         return from_truth(Truth(found.present, found.absent)) if found.present else UNKNOWN
 
     def _module(self, dotted: str) -> Module | None:

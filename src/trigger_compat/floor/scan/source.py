@@ -24,7 +24,7 @@ from trigger_compat.errors import SourceError
 from trigger_compat.floor.scan.model import Kind
 from trigger_compat.floor.scan.releases import GRID, ReleaseTuple, version_of
 from trigger_compat.floor.scan.syntax import lines_of, nodes_in
-from trigger_compat.parsing import parse_python
+from trigger_compat.parsing import many_trees, parse_python
 
 SKIPPED_FOLDERS: Final = {"__pycache__", "node_modules", "site-packages", "build", "dist", "venv", "env"}
 _NOT_READ: Final = (".pyi", ".ipynb", ".pyx")
@@ -64,8 +64,9 @@ class Module:
     def lines_with(self, pattern: re.Pattern[str], words: AbstractSet[str]) -> list[int]:
         """Return the lines on which a pattern matches or one of some words stands, in order."""
         places = [found.start() for found in pattern.finditer(self.text)]
-        if not words.isdisjoint(self.words):
-            places += [found.start() for found in _WORD.finditer(self.text) if found[0] in words]
+        if here := words & self.words:
+            either = re.compile(rf"\b(?:{'|'.join(here)})\b")
+            places += [found.start() for found in either.finditer(self.text)]
         ends = [found.start() for found in re.finditer("\n", self.text)] if places else []
         return sorted({bisect_left(ends, place) + 1 for place in places})
 
@@ -87,6 +88,7 @@ class Source:
 
     :param version: as its metadata give it; empty if they do not.
     :param floor: the oldest Airflow that its metadata allow; None if they do not say.
+    :param requirements: those of its metadata.
     :param broken: the files that this interpreter cannot read as Python, each with the problem.
     """
 
@@ -95,8 +97,10 @@ class Source:
     floor: ReleaseTuple | None
     modules: tuple[Module, ...]
     broken: tuple[tuple[str, str], ...] = ()
+    requirements: tuple[str, ...] = ()
 
 
+@many_trees()
 def read(source: str) -> Source:
     """Read a folder, or an installed distribution by its name.
 
@@ -136,6 +140,7 @@ def _distribution(name: str) -> Source:
         floor=floor_of(distribution.requires or ()),
         modules=modules,
         broken=broken,
+        requirements=tuple(distribution.requires or ()),
     )
 
 
@@ -156,7 +161,10 @@ def _folder(root: Path) -> Source:
     above = _package(root.resolve())
     modules, broken = _modules(files, above)
     name, version, requirements = _metadata(root, above)
-    return Source(name=name, version=version, floor=floor_of(requirements), modules=modules, broken=broken)
+    needs = tuple(requirements)
+    return Source(
+        name=name, version=version, floor=floor_of(needs), modules=modules, broken=broken, requirements=needs
+    )
 
 
 def _python_files(folder: Path) -> Iterator[Path]:

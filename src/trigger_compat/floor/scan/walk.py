@@ -18,6 +18,7 @@ from trigger_compat.floor.scan.evaluate import Evaluator
 from trigger_compat.floor.scan.imports import Guard, is_harmless
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.names import NameTable
+from trigger_compat.floor.scan.providers import Providers
 from trigger_compat.floor.scan.reach import NOWHERE, Reach, Truth
 from trigger_compat.floor.scan.recorder import Recorder
 from trigger_compat.floor.scan.releases import Point, ReleaseSet, first_without, floor_name
@@ -51,6 +52,7 @@ class Walker:
 
     :param reports: whether this is the second walk, which goes into functions and reports.
     :param floor: the floor that the metadata of the source declare, 0 if none.
+    :param providers: those that the source requires.
     """
 
     def __init__(
@@ -63,12 +65,14 @@ class Walker:
         *,
         reports: bool,
         floor: Point = 0,
+        providers: Providers,
     ) -> None:
         self.module = module
         self.scope: Scope = scope
         self.evaluator = evaluator
         self.names = names
         self.floor = floor
+        self.providers = providers
         self.reports = reports
         self.recorder: Recorder = Recorder(module)
         self.guard: Guard | None = None

@@ -67,6 +67,8 @@ def show(console: Console, *reports: FloorReport) -> None:
     if report.undecided:
         text = f"undecided: {len(report.undecided)} places; the other formats list them with the reasons"
         console.print(text, style="yellow", highlight=False)
+        for file, lines in wording.by_file((place.file, place.line) for place in report.undecided):
+            console.print(Padding(Text(f"{file}: {lines}", style="dim"), (0, 0, 0, 2), expand=False))
     _cannot_be_read(console, report)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Final
 
@@ -12,6 +12,7 @@ from trigger_compat.floor.scan.model import Category, Removal
 from trigger_compat.floor.scan.releases import dotted
 
 COLUMNS: Final = ("floor", "lines", "changed", "branches", "files", "follows", "announced", "released")
+LINES_SHOWN: Final = 5
 LEGEND: Final = (
     ("lines", "whole lines that can be deleted: dead code, constant conditions, version flags"),
     ("changed", "lines that stay, with a part cut out"),
@@ -73,3 +74,16 @@ def listed(removals: Sequence[Removal]) -> list[Removal]:
     announced = [removal for removal in removals if removal.category is Category.ANNOUNCED]
     proven = [removal for removal in removals if removal.category is not Category.ANNOUNCED]
     return [*outermost(proven), *outermost(announced)]
+
+
+def by_file(places: Iterable[tuple[str, int]]) -> list[tuple[str, str]]:
+    """Return each file of some places with their number and the first lines: ``5 at 3, 9, 12, ...``."""
+    found: dict[str, list[int]] = {}
+    for file, line in places:
+        found.setdefault(file, []).append(line)
+    return [(file, f"{len(lines)} at {_first(sorted(lines))}") for file, lines in sorted(found.items())]
+
+
+def _first(lines: Sequence[int]) -> str:
+    shown = ", ".join(map(str, lines[:LINES_SHOWN]))
+    return f"{shown}, ..." if len(lines) > LINES_SHOWN else shown

@@ -44,7 +44,7 @@ def visit_import(walker: Walker, node: ImportStatement, reach: Reach, dead_from:
         report_flag_imports(walker, node, reach, dead_from)
     if not walker.guard:
         return reach
-    effect = effect_of(node, walker.module.package, walker.names)
+    effect = effect_of(node, walker.module.package, walker.names, walker.providers)
     walker.guard.imports(effect, reach)
     passes = Reach(reach.may & ~effect.fails, reach.must & effect.works)
     point = first_without(passes.may)

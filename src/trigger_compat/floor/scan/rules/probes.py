@@ -100,6 +100,8 @@ def _subject(walker: Walker, node: ast.expr) -> str:
         core = value.name.partition(".")[0] == "airflow" and not value.name.startswith("airflow.providers.")
         compat = value.name.startswith("airflow.providers.common.compat.")
         return value.name if core or compat else ""
+    if isinstance(node, ast.Constant) and walker.providers.brings(str(node.value)):
+        return ""  # it is there, whatever the version
     if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("airflow."):
         return node.value
     return node.id if isinstance(node, ast.Name) and node.id in _AIRFLOW_OBJECTS else ""

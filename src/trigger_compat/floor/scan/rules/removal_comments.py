@@ -75,6 +75,16 @@ _MAJOR_ALONE: Final = re.compile(
     r"(?: (?:is|becomes|will be|reaches|to))? ?(?:>=|at least)? ?(?:airflow )?v?(?P<version>\d)\b(?![\w.])",
     re.IGNORECASE,
 )
+_HINTS: Final = (
+    re.compile(r"min(?:imum|imal)?[ _-]*(?:supported[ _-]*)?(?:airflow|version)"),
+    re.compile(r"airflow(?:[ _-]*min| ?(?:versions? )?(?:(?:<|older than|before|below) ?)?v?\d)"),
+    re.compile(r"the (?:new )?min"),
+    re.compile(r"requires? (?:(?:apache-)?airflow|(?:up)?on\b)"),
+    re.compile(r"(?:rel(?:y|ies)|depends?) (?:up)?on\b"),
+    re.compile(r"af ?(?:versions? )?(?:(?:<|older than|before|below) ?)?v?\d"),
+    re.compile(r"only (?:support|need|require|run on|work with)"),
+)
+"""What ``_MINIMUM`` and ``_ENDS`` need, in lower case; each begins with plain letters, which is fast."""
 _SUBJECTS: Final = (
     (re.compile(r"\bthis (if|if-else|branch|check)\b", re.IGNORECASE), (ast.If,)),
     (re.compile(r"\bthis (method|function)\b|^#\s*(method|function) can be", re.IGNORECASE),
@@ -92,6 +102,9 @@ def announced(module: Module) -> Iterator[Removal]:
     After 3.0: nothing, if the comment is right; the code does not prove it
     """
     if not _MAY_ANNOUNCE.search(module.text) or not _AIRFLOW.search(module.text):
+        return
+    lower = module.text.lower()
+    if not any(hint.search(lower) for hint in _HINTS):
         return
     if not any(pattern.search(module.text) for pattern in (_MINIMUM, _ENDS)):
         return
