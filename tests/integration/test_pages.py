@@ -168,6 +168,8 @@ def test_the_floor_report_is_written(unit: Unit, tmp_path: Path) -> None:
     assert done.returncode in ((0, found_something) if "--check" in unit.text else (0,)), done.stderr
     if output := re.search(r"--output (\S+)", unit.text):
         assert (tmp_path / output[1]).read_text(encoding="utf-8").startswith("<!")
+    elif "--to" in unit.text:
+        assert "code.py" in done.stdout
     elif "--check" not in unit.text:
         assert "3.1" in done.stdout
 
