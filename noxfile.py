@@ -181,9 +181,9 @@ def e2e(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def soak(session: nox.Session) -> None:
-    """Hurt a real Airflow by chance, and judge its history. Arguments: VERSION [--minutes N] ..., --help.
+    """Hurt a real Airflow by chance, and judge its history. Arguments: VERSION [--executor celery].
 
-    ``--check FILE`` judges the history of another run. docs/soak.md has the rest.
+    [--minutes N] [--parents N] [--seed S] [--path PATH] [--control plain | upstream]; or --check FILE alone.
     """
     soaking.run(session)
 
