@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.e2e.processes import data
+from tests.e2e.servers import start_server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,16 +82,8 @@ def _run(home: Path, program: str, *options: str) -> subprocess.Popen[bytes]:
         nobody = pwd.getpwnam("nobody")
         account = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     with log_file(home).open("ab") as output:
-        return subprocess.Popen(
-            [str(_installed(home) / "bin" / program), "-D", ".", *options],
-            cwd=data(home),
-            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            **account,
-        )
+        command = [str(_installed(home) / "bin" / program), "-D", ".", *options]
+        return start_server(command, data(home), output, **account)
 
 
 def _installed(home: Path) -> Path:

@@ -6,7 +6,6 @@ Run as a program, this module says in one line what is missing.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import socket
 import subprocess
@@ -14,6 +13,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
+
+from tests.e2e.servers import start_server
 
 REQUIREMENTS: Final = ("apache-airflow-providers-celery!=3.16.*,!=3.17.0,!=3.17.1",)
 """For the Airflow environment of a :class:`tests.e2e.celery.CeleryStack`; they bring Celery with Redis.
@@ -49,15 +50,7 @@ def start(folder: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
     settings = {"bind": "127.0.0.1", "port": str(port), "save": "", "appendonly": "no"}
     words = (word for name, value in settings.items() for word in (f"--{name}", value))
     with log.open("wb") as output:
-        return subprocess.Popen(
-            [find(), *words],
-            cwd=folder,
-            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        return start_server([find(), *words], folder, output)
 
 
 def answers(port: int) -> bool:

@@ -283,6 +283,11 @@ class Stack:
         return f"http://127.0.0.1:{self.ports['web']}"
 
     @property
+    def web_part(self) -> str:
+        """The part that answers there."""
+        return "api-server" if self.environment.task_sdk else "webserver"
+
+    @property
     def login(self) -> tuple[str, str]:
         """Name and password of a user who may do everything, as `airflow standalone` made them."""
         if self.environment.task_sdk:
@@ -391,9 +396,8 @@ class Stack:
 
     def kill_web_if_it_hangs(self) -> None:
         """SIGKILL the API server if it lives and does not answer, as a liveness probe would."""
-        web = self._parts[0] if "webserver" in self._parts else "api-server"
-        if web in self._part_processes() and not self._web_answers():
-            self.kill_part(web)
+        if self.web_part in self._part_processes() and not self._web_answers():
+            self.kill_part(self.web_part)
 
     def power_cut(self) -> int:
         """SIGKILL every process at once; return how many. Folder and database stay for :meth:`power_on`."""

@@ -51,7 +51,7 @@ def succeeds_with_all_parts_up(parent: Parent) -> None:
 
 def test_api_server_killed_in_mid_wait(stack: Stack) -> None:
     """Of Airflow 2 the webserver, which its workers do without: they talk to the database."""
-    part = "api-server" if stack.environment.task_sdk else "webserver"
+    part = stack.web_part
     parent = Parent(stack, "waiting.api-server")
     parent.until(parent.waits)
     child = parent.only_child

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tests import quick
-from tools.environments import FOLDER, ROOT, airflow_python
+from tools.environments import ROOT, airflow_python
+from tools.parallel import LOGS
 from tools.sessions import options
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from trigger_compat.matrix import Release
 
-LOGS: Final = FOLDER / "logs"
 OPTIONS: Final = ("-p", "tests.quick.plugin", "-q", "--no-header", "-p", "no:cacheprovider")
 
 
@@ -31,7 +30,7 @@ def run(session: nox.Session, rows: Sequence[Release]) -> None:
     changed = _changed(session, options(session, {"base": {"nargs": "?", "default": "HEAD"}}).base)
     units, clauses = quick.unit_tests(changed), quick.clause_tests(changed)
     session.log(f"{len(changed)} changed files; {len(units)} unit test files, {len(clauses)} for each row")
-    runs = {"unit": (Path(sys.executable if not session.bin else f"{session.bin}/python"), units)}
+    runs = {"unit": (Path(session.bin) / "python", units)}
     if clauses:
         runs |= {row.airflow: (airflow_python(session, row), clauses) for row in rows}
     began = time.monotonic()

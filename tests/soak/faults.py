@@ -183,7 +183,7 @@ def _recreate(soak: Soak, chance: float) -> Iterator[Hurt]:
 
 
 _PARTS: Final = {
-    "kill-api-server": "api-server",
+    "kill-api-server": None,  # whichever answers the web
     "kill-scheduler": "scheduler",
     "kill-triggerer": "triggerer",
     "kill-dag-processor": "dag-processor",
@@ -195,9 +195,7 @@ _PARTS: Final = {
 
 @fault(*_PARTS)
 def _kill_part(soak: Soak, chance: float, name: str) -> Iterator[Hurt]:
-    part = _PARTS[name]
-    if part == "api-server" and not soak.stack.environment.task_sdk:
-        part = "webserver"
+    part = _PARTS.get(name) or soak.stack.web_part
     if part == "worker":
         part = "worker-1" if chance < 0.5 else "worker-2"
     soak.down.add(part)

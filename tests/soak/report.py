@@ -31,6 +31,12 @@ class Figures:
     """How often one could not be carried out, by reason."""
     loads: tuple[float, ...] = ()
 
+    @property
+    def operator(self) -> str:
+        """Which operator triggered, in words."""
+        names = {"durable": "durable", "plain": "without durable", "upstream": "upstream's operator"}
+        return names[self.start["operator"]]
+
 
 def figures(events: Sequence[Event], verdict: Verdict) -> Figures:
     """Work out the figures of a history."""
@@ -44,7 +50,7 @@ def figures(events: Sequence[Event], verdict: Verdict) -> Figures:
             skipped[f"{event['fault']}: {over.get(event['number'], '')}"] += 1
             continue
         numbers[event["fault"]] += 1
-        seconds[event["fault"]] += [end - event["at"] for end in _hurt(event, events, ends)]
+        seconds[event["fault"]] += [end - event["at"] for end in _hurt(event, ends)]
     first = next((event["at"] for event in events if event["event"] == "parent"), events[0]["at"])
     return Figures(
         start=events[0],
@@ -69,9 +75,7 @@ def _last_ends(events: Sequence[Event]) -> dict[Instance, list[tuple[float, bool
     return seen
 
 
-def _hurt(
-    fault: Event, events: Sequence[Event], seen: dict[Instance, list[tuple[float, bool]]]
-) -> list[float]:
+def _hurt(fault: Event, seen: dict[Instance, list[tuple[float, bool]]]) -> list[float]:
     """Return when the parents ended that a fault hurt: its target, or all that had not ended."""
     target, found = fault["target"], []
     for instance, changes in seen.items():
@@ -87,11 +91,8 @@ def _hurt(
 def as_markdown(figures: Figures) -> str:
     """Return the report as Markdown."""
     start, verdict = figures.start, figures.verdict
-    what = {"durable": "durable", "plain": "without durable", "upstream": "upstream's operator"}[
-        start["operator"]
-    ]
     lines = [
-        f"# Soak: Airflow {start['airflow']}, {start['executor']} executor, {what}",
+        f"# Soak: Airflow {start['airflow']}, {start['executor']} executor, {figures.operator}",
         "",
         (
             f"Seed {start['seed']}, {start['minutes']:g} minutes of faults, {figures.minutes:.1f} in all,"

@@ -13,7 +13,7 @@ from trigger_compat.floor.rewrite.text import Edit, Text
 from trigger_compat.floor.scan.bindings import bound_name
 from trigger_compat.floor.scan.model import Category, Removal
 from trigger_compat.floor.scan.releases import NEVER
-from trigger_compat.floor.scan.syntax import first_line, is_alone, last_line
+from trigger_compat.floor.scan.syntax import first_line, is_alone, last_line, top_level
 
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -166,15 +166,9 @@ def _removal(text: Text, node: ast.stmt | ast.alias) -> Removal:
 
 def _imports(body: Sequence[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
     """Yield the imports of a module, including those under conditions and in ``try`` blocks."""
-    for node in body:
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            if getattr(node, "module", None) != "__future__":
-                yield node
-        elif isinstance(node, (ast.If, ast.Try, ast.With)):
-            for name in ("body", "orelse", "finalbody"):
-                yield from _imports(getattr(node, name, ()))
-            for handler in getattr(node, "handlers", ()):
-                yield from _imports(handler.body)
+    for node in top_level(body):
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and getattr(node, "module", None) != "__future__":
+            yield node
 
 
 def _part(text: Text, alias: ast.alias) -> Removal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 FunctionDefinition = ast.FunctionDef | ast.AsyncFunctionDef
@@ -157,3 +157,14 @@ def absolute(node: ast.ImportFrom, package: tuple[str, ...]) -> str:
         return node.module or ""
     base = package[: len(package) - node.level + 1]
     return ".".join((*base, *filter(None, [node.module])))
+
+
+def top_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the statements of a module, including those under conditions and in ``try`` blocks."""
+    for node in body:
+        yield node
+        if isinstance(node, (ast.If, ast.Try, ast.With)):
+            for name in ("body", "orelse", "finalbody"):
+                yield from top_level(getattr(node, name, ()))
+            for handler in getattr(node, "handlers", ()):
+                yield from top_level(handler.body)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -25,6 +25,7 @@ from trigger_compat.floor.scan.syntax import (
     is_alone,
     last_line,
     nodes_in,
+    top_level,
 )
 from trigger_compat.floor.scan.uses import DeadCode, Place, Resolve, Uses, imports_of, place_of, uses_of
 
@@ -83,7 +84,7 @@ def unused(
 
 
 def _symbols(module: Module) -> Iterator[_Symbol]:
-    for node in _top_level(module.tree.body):
+    for node in top_level(module.tree.body):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             yield from _imported(module, node)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -126,17 +127,6 @@ def _local_imports(module: Module) -> Iterator[_Symbol]:
                 seen.add(id(node))
                 for alias in node.names:
                     yield _Symbol(module, bound_name(alias), node, alias, function=lines)
-
-
-def _top_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements of a module, including those under conditions and in ``try`` blocks."""
-    for node in body:
-        yield node
-        if isinstance(node, (ast.If, ast.Try, ast.With)):
-            for name in ("body", "orelse", "finalbody"):
-                yield from _top_level(getattr(node, name, ()))
-            for handler in getattr(node, "handlers", ()):
-                yield from _top_level(handler.body)
 
 
 def _is_private(name: str) -> bool:
