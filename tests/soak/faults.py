@@ -46,7 +46,7 @@ class Soak(Protocol):
         """Return the task instances of the parents as last seen."""
 
     def recreate(self, dag: str, run: str) -> bool:
-        """Delete a parent's run and trigger it again; return whether Airflow answered."""
+        """Delete a parent's run and trigger it again; return whether it was deleted."""
 
     def clear(self, dag: str, run: str, task: str) -> None:
         """Clear a task of a parent's run."""
@@ -178,7 +178,8 @@ def _clear_sibling(soak: Soak, chance: float) -> Iterator[Hurt]:
 @fault("recreate")
 def _recreate(soak: Soak, chance: float) -> Iterator[Hurt]:
     parent = _chosen(soak, chance, lambda each: each["run_state"] in ("success", "failed"))
-    soak.recreate(parent["dag"], parent["run"])
+    if not soak.recreate(parent["dag"], parent["run"]):
+        raise Missing("Airflow did not delete the run")
     yield Hurt(_target(parent))
 
 
