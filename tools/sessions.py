@@ -92,13 +92,17 @@ def counted(name: str) -> Iterator[str]:
 
 
 def test_row(session: nox.Session, name: str, row: Release, *arguments: str, **environment: Any) -> None:
-    """Prove that a release's environment is what its row says, then run pytest in it."""
+    """Run pytest in a release's environment, once it is proved to be what its row says."""
     with counted(name) as report:
         python = airflow_python(session, row, **environment)
         # Airflow writes into its home on import; tests that start one choose homes of their own.
         session.env["AIRFLOW_HOME"] = str(python.parents[1] / "home")
-        session.run(str(python), "-m", "tests.cell", row.airflow, row.path, external=True)
-        session.run(str(python), "-m", "pytest", report, *arguments, external=True)
+        session.run(str(python), "-m", "pytest", *cell(row), report, *arguments, external=True)
+
+
+def cell(row: Release) -> tuple[str, ...]:
+    """Return the options with which pytest first proves that it runs on a row's Airflow."""
+    return ("-p", "tests.cell", f"--cell={row.airflow}:{row.path}")
 
 
 def test_stack(session: nox.Session, name: str, pythons: Mapping[str, Release], *arguments: str) -> None:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from tools import sessions
 from tools.distribution import copy_tree
 from tools.environments import FOLDER, airflow_python
 from tools.raising import worklist
@@ -37,6 +38,5 @@ def prove(session: nox.Session, rows: Sequence[matrix.Release], floor: str | Non
             python = str(airflow_python(session, row))
             home = str(FOLDER / f"airflow-{row.airflow}" / "home")
             environment = {"PYTHONPATH": str(COPY / "src"), "AIRFLOW_HOME": home}
-            session.run(python, "-m", "tests.cell", row.airflow, row.path, env=environment, external=True)
-            ignored = [f"--ignore={file}" for file in by_hand]
-            session.run(python, "-m", "pytest", *ignored, "-q", env=environment, external=True)
+            arguments = [*sessions.cell(row), *(f"--ignore={file}" for file in by_hand), "-q"]
+            session.run(python, "-m", "pytest", *arguments, env=environment, external=True)
