@@ -43,14 +43,8 @@ def test_heartbeats_go_on_as_long_as_the_task_runs(with_api: Airflow) -> None:
     assert outcome.state == "success"
 
 
-def test_a_task_whose_heartbeat_is_refused_is_ended(
-    with_api: Airflow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_task_whose_heartbeat_is_refused_is_ended(with_api: Airflow) -> None:
     """A user has marked it as failed meanwhile; only the answer to a heartbeat tells its supervisor."""
-    from airflow.sdk.execution_time import supervisor
-
-    # 3.4 waits this long, by default a minute, before each stronger signal, also for a task that has ended.
-    monkeypatch.setattr(supervisor, "KILLED_TASK_CLEANUP_TIME", 2.0, raising=False)
 
     def mark_as_failed(running: Try) -> None:
         running.child()

@@ -151,6 +151,23 @@ def test_a_durable_parent_defers_to_the_child_it_has(airflow: Airflow) -> None:
     assert resumed.xcoms["trigger_run_id"] == first.child.run_id
 
 
+@pytest.mark.clause("X6")
+def test_a_try_presumed_lost_resets_no_pinned_child(airflow: Airflow) -> None:
+    """It had found no run, and was held up before its trigger; a later try has triggered that run since."""
+    pinned: dict[str, Any] = {"trigger_run_id": "mine", "reset_dag_run": True, "retries": 2}
+    parent = airflow.parent(wait_for_completion=True, deferrable=True, durable=True, **pinned)
+    lost = parent.start(at_trigger="hold")
+    lost.held()
+    parent.heal()
+    second = parent.retry()
+    lost.release()
+
+    assert second.state == "deferred"
+    resumed = parent.resume(partial(airflow.set_state, second.child, "success"))
+    assert resumed.state == "success"
+    assert [(child.run_id, child.clear_number) for child in resumed.children] == [("mine", 0)]
+
+
 @pytest.mark.clause("D5")
 def test_the_trigger_leaves_the_executor_time_to_report(airflow: Airflow) -> None:
     """The scheduler fails a try whose task is queued again before it has heard of its first end."""

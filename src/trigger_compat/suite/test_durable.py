@@ -226,6 +226,23 @@ def test_a_try_presumed_lost_resets_no_child(airflow: Airflow) -> None:
     assert (earlier.run_id, earlier.state, earlier.clear_number) == (child.run_id, "failed", 0)
 
 
+@pytest.mark.clause("X6")
+@pytest.mark.parametrize("mode", [{}, {"wait_for_completion": True}], ids=["forget", "wait"])
+def test_a_try_presumed_lost_resets_no_pinned_child(airflow: Airflow, mode: dict[str, Any]) -> None:
+    """It had found no run, and was held up before its trigger; a later try has triggered that run since."""
+    parent = airflow.parent(durable=True, trigger_run_id="mine", reset_dag_run=True, retries=2, **mode)
+    lost = parent.start(at_trigger="hold")
+    lost.held()
+    parent.heal()
+    second = parent.retry(finish("success") if mode else None)
+    lost.release()
+
+    assert second.state == "success"
+    [child] = airflow.children()
+    assert (child.run_id, child.clear_number) == ("mine", 0)
+    assert child.state == second.child.state
+
+
 @pytest.mark.clause("X7")
 def test_a_child_that_nobody_waits_for_is_triggered_once(airflow: Airflow) -> None:
     parent = airflow.parent(durable=True)

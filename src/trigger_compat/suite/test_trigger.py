@@ -284,7 +284,7 @@ def test_a_paused_dag_is_triggered_by_default(airflow: Airflow) -> None:
 @pytest.mark.clause("T8")
 def test_a_repeated_trigger_meets_its_own_run(airflow: Airflow) -> None:
     """Airflow 2 has no API whose answer could be lost, so nothing is repeated there."""
-    running = airflow.parent(wait_for_completion=True).start(after_trigger="repeat")
+    running = airflow.parent(wait_for_completion=True).start(at_trigger="repeat")
     outcome = running.finish_with(finish("success"))
 
     assert outcome.state == "success"
@@ -293,7 +293,7 @@ def test_a_repeated_trigger_meets_its_own_run(airflow: Airflow) -> None:
 
 @pytest.mark.clause("T4")
 def test_a_repeated_trigger_of_a_foreign_run_still_fails(airflow: Airflow) -> None:
-    running = airflow.parent(trigger_run_id="mine", before=[Run("mine")]).start(after_trigger="repeat")
+    running = airflow.parent(trigger_run_id="mine", before=[Run("mine")]).start(at_trigger="repeat")
     outcome = running.finish_with(None)
 
     assert outcome.state == "failed"

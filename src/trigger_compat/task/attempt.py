@@ -88,7 +88,7 @@ class Attempt:
                 state = None
                 break
             state = self._state_of_existing(child)
-            if not child.durable:
+            if not child.durable or child.reset_dag_run:  # else it would have been reset: see _submit_new
                 break
         self._settle(child, state)
         return child.record()
@@ -205,16 +205,38 @@ class Attempt:
             raise DagIsPaused(child.dag_id)
         _name(self.operator, child)
         dropped = not_kept_by_reset(self.operator) if child.reset_dag_run else ""
-        if dropped and self.path.get_state(child, self.context) is not None:
+        exists = None
+        if child.reset_dag_run and (dropped or child.durable):
+            exists = self.path.get_state(child, self.context) is not None
+        if dropped and exists:
             self.log.warning(events.RESET_KEEPS, **child.name, dropped=dropped)
         self.log.info(events.TRIGGERING, **child.name, identity=child.identity.value)
         if child.durable and (records := self.context.get(STORE)) is not None:
             records.set(self.operator.external_id_key, child.record())
+        if child.durable and exists is False:
+            return self._submit_new(child)
         return self.path.submit(self.operator, child, self.context)
+
+    def _submit_new(self, child: TriggerRequest) -> bool:
+        """Trigger a run that was not there a moment ago; False if an overlapping try was first (X6).
+
+        That one is waited for, not reset: the try that is held up here may be one that was given up long ago.
+        """
+        if self.path.submit(self.operator, replace(child, reset_dag_run=False), self.context):
+            return True
+        return not self._is_overtaken(child) and self.path.submit(self.operator, child, self.context)
+
+    def _is_overtaken(self, child: TriggerRequest) -> bool:
+        """Return whether a run exists that would have been reset if it had been there before."""
+        resets = child.durable and child.reset_dag_run
+        return resets and self.path.get_state(child, self.context) is not None
 
     def _state_of_existing(self, child: TriggerRequest) -> str | None:
         """Return the state of a run that existed already, if it belongs to this parent (T2, T4, T8, X12)."""
-        if not child.owns_run and (child.first_try or not child.durable):
+        may_be_its_own = (
+            child.owns_run or (child.durable and not child.first_try) or self._is_overtaken(child)
+        )
+        if not may_be_its_own:
             if child.skip_when_already_exists:
                 self._skip(child)
             self.operator.triggered_run_id = child.run_id

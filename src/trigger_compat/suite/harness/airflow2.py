@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from trigger_compat.suite.harness.backend import AfterTrigger, Files, fire
+from trigger_compat.suite.harness.backend import AtTrigger, Files, fire, hold, prepare_to_hold
 from trigger_compat.suite.harness.process import Outage, Report, import_error
 
 
@@ -55,11 +55,9 @@ class Airflow2:
 
         settings.engine.dispose()
 
-    def run_task(
-        self, task_instance: Any, files: Files, report: Report, *, after_trigger: AfterTrigger
-    ) -> None:
+    def run_task(self, task_instance: Any, files: Files, report: Report, *, at_trigger: AtTrigger) -> None:
         _log_to(files.log)
-        _interfere(Outage(), freeze=after_trigger == "freeze")
+        _interfere(Outage(), at_trigger)
         report({"pid": os.getpid()})
         bag = self._parse(Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"], "parent.py"))
         task_instance.task = bag.dags[task_instance.dag_id].get_task(task_instance.task_id)
@@ -111,8 +109,8 @@ class Airflow2:
         return xcom.value  # decoded when it was loaded
 
 
-def _interfere(outage: Outage, *, freeze: bool) -> None:
-    """Fail to read dag runs in an outage; never return from the commit that creates one."""
+def _interfere(outage: Outage, at_trigger: AtTrigger) -> None:
+    """Fail to read dag runs in an outage; hold before one is created, or never return from its commit."""
     from airflow import settings
     from sqlalchemy import event
     from sqlalchemy.exc import OperationalError
@@ -121,9 +119,14 @@ def _interfere(outage: Outage, *, freeze: bool) -> None:
     def executing(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
         if "FROM dag_run" in statement and outage.strikes():
             raise OperationalError(statement, None, sqlite3.OperationalError("the database is away"))
-        if freeze and statement.startswith("INSERT INTO dag_run "):
+        if not statement.startswith("INSERT INTO dag_run "):
+            return
+        if at_trigger == "hold":
+            hold()
+        if at_trigger == "freeze":
             event.listen(Session, "after_commit", lambda _: signal.pause())
 
+    prepare_to_hold()
     event.listen(settings.engine, "before_cursor_execute", executing)
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from trigger_compat.suite.harness import database
-from trigger_compat.suite.harness.backend import AfterTrigger, Files, fire
+from trigger_compat.suite.harness.backend import AtTrigger, Files, fire, hold, prepare_to_hold
 from trigger_compat.suite.harness.process import Outage, Report, import_error
 
 USED_BY_EVERY_TRY = (
@@ -169,19 +169,17 @@ class Airflow3:
                 importlib.import_module(module)
         settings.engine.dispose()
 
-    def _client(self, task_instance_id: Any, requests: Path, after_trigger: AfterTrigger = "go on") -> Any:
+    def _client(self, task_instance_id: Any, requests: Path, at_trigger: AtTrigger = "go on") -> Any:
         from airflow.sdk.api.client import Client
 
-        transport = Transport(self._api.transport, requests, after_trigger)
+        transport = Transport(self._api.transport, requests, at_trigger)
         client = Client(base_url=None, token="", dry_run=True, transport=transport)
         client.base_url = "http://in-process.invalid./"
         # 3.4 knows the caller by it.
         client.headers["X-Airflow-In-Process-Attempt-Id"] = str(task_instance_id)
         return client
 
-    def run_task(
-        self, task_instance: Any, files: Files, report: Report, *, after_trigger: AfterTrigger
-    ) -> None:
+    def run_task(self, task_instance: Any, files: Files, report: Report, *, at_trigger: AtTrigger) -> None:
         import structlog
         from airflow.executors.workloads import BundleInfo
         from airflow.sdk.execution_time import supervisor as supervising
@@ -192,6 +190,8 @@ class Airflow3:
             from airflow.executors.workloads import TaskInstance as TaskInstanceDTO
         # A supervisor looks for the end of its task as often, and the option takes whole seconds.
         supervising.MIN_HEARTBEAT_INTERVAL = SECONDS_BETWEEN_LOOKS
+        # From 3.4 on it waits a minute before each stronger signal, also for a task that has ended.
+        supervising.KILLED_TASK_CLEANUP_TIME = 2.0
         # By default the API's own log is drawn for a terminal; one traceback in colour takes seconds.
         plain = [structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
         structlog.configure(processors=plain)
@@ -207,7 +207,7 @@ class Airflow3:
                 what=what,
                 dag_rel_path="parent.py",
                 bundle_info=BundleInfo(name="dags-folder", version=None),
-                client=self._client(task_instance.id, files.requests, after_trigger),
+                client=self._client(task_instance.id, files.requests, at_trigger),
                 logger=logger.bind(),
             )
             report({"pid": supervisor.pid})
@@ -298,21 +298,25 @@ class Transport:
     One call a line: ``METHOD path``, a tab, and what else is needed to make it again.
     """
 
-    def __init__(self, transport: Any, requests: Path, after_trigger: AfterTrigger) -> None:
+    def __init__(self, transport: Any, requests: Path, at_trigger: AtTrigger) -> None:
         self.transport = transport
         self.requests = requests
-        self.after_trigger = after_trigger
+        self.at_trigger = at_trigger
+        prepare_to_hold()
         self.outage: Outage = Outage()
 
     def handle_request(self, request: Any) -> Any:
         call = f"{request.method} {request.url.path}"
         with self.requests.open("a") as requests:
             requests.write(f"{call}\t{json.dumps(_arguments(request))}\n")
+        triggers = call.startswith("POST /dag-runs/") and not call.endswith("/clear")
+        if triggers and self.at_trigger == "hold":
+            hold()
         response = self.transport.handle_request(request)
-        if call.startswith("POST /dag-runs/") and not call.endswith("/clear"):
-            if self.after_trigger == "freeze":
+        if triggers:
+            if self.at_trigger == "freeze":
                 signal.pause()
-            if self.after_trigger == "repeat":
+            if self.at_trigger == "repeat":
                 response = self.transport.handle_request(request)
         if call.startswith("GET /dag-runs/") and self.outage.strikes():
             response = type(response)(503, json={"detail": "Service Unavailable"}, request=request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,11 +12,23 @@ from typing import Any, Literal, Protocol
 
 from trigger_compat.suite.harness.process import Report, pack
 
-AfterTrigger = Literal["go on", "freeze", "repeat"]
-"""Once the child has been created and before the task knows: stop for good, or trigger once more.
+AtTrigger = Literal["go on", "hold", "freeze", "repeat"]
+"""What happens when the try triggers.
 
-The latter is what the client of the execution API does when the first answer is lost.
+``hold``: it waits before, until the test lets it go on (:func:`hold`). Once the child has been created, and
+before the task knows, ``freeze`` stops for good, and ``repeat`` triggers once more, as the client of the
+execution API does when the first answer is lost.
 """
+
+
+def prepare_to_hold() -> None:
+    """Keep the signal that ends :func:`hold` until then, however early it comes."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
+
+
+def hold() -> None:
+    """Wait until the test has sent SIGUSR2 to this process."""
+    signal.sigwait({signal.SIGUSR2})
 
 
 @dataclass(frozen=True)
@@ -47,9 +60,7 @@ class Backend(Protocol):
     def warm_up(self, requests: Iterable[str]) -> None:
         """Do with the requests of a try what every try would otherwise be the first to do."""
 
-    def run_task(
-        self, task_instance: Any, files: Files, report: Report, *, after_trigger: AfterTrigger
-    ) -> None:
+    def run_task(self, task_instance: Any, files: Files, report: Report, *, at_trigger: AtTrigger) -> None:
         """Run the queued task instance to the end of its try; report its ``pid``, then its ``exit_code``.
 
         From SIGUSR1 to this process on, three looks at the child fail for a passing reason.

@@ -32,7 +32,7 @@ import pytest
 
 from trigger_compat.suite import OPERATOR
 from trigger_compat.suite.harness import database
-from trigger_compat.suite.harness.backend import AfterTrigger, Backend, Files
+from trigger_compat.suite.harness.backend import AtTrigger, Backend, Files
 from trigger_compat.suite.harness.model import NO_DATE, Callback, ChildRun, Event, Outcome, Run
 from trigger_compat.suite.harness.process import LIMIT, Forked, HarnessError, Report, unpack
 
@@ -444,7 +444,7 @@ class Parent:
 
     def crash_at_trigger(self, *, map_index: int = -1, iteration: int = 0) -> Outcome:
         """Lose the machine when the child has been created and the task does not know it yet."""
-        running = self.start(map_index=map_index, iteration=iteration, after_trigger="freeze")
+        running = self.start(map_index=map_index, iteration=iteration, at_trigger="freeze")
         running.child()
         running.kill_host()
         return running.outcome()
@@ -461,7 +461,7 @@ class Parent:
         self,
         *,
         map_index: int = -1,
-        after_trigger: AfterTrigger = "go on",
+        at_trigger: AtTrigger = "go on",
         task_id: str = database.TRIGGER,
         iteration: int = 0,
     ) -> Try:
@@ -486,7 +486,7 @@ class Parent:
         backend = self.airflow.backend
 
         def run(report: Report) -> None:
-            backend.run_task(task_instance, files, report, after_trigger=after_trigger)
+            backend.run_task(task_instance, files, report, at_trigger=at_trigger)
 
         return Try(self, run, files, **which)
 
@@ -641,6 +641,22 @@ class Try:
     def outage(self) -> None:
         """Make the next three looks at the child fail for a reason that passes."""
         os.kill(self._process.pid, signal.SIGUSR1)
+
+    def held(self) -> None:
+        """Wait until the try is about to trigger; it was started to be held there."""
+
+        def triggers() -> bool:
+            if not self.airflow.has_api:
+                return "Triggering dag run" in self._log()
+            # The supervisor that is held may not have written the log line yet.
+            return any(request.startswith("POST /dag-runs/") for request in self.requests())
+
+        self.until(triggers, "a try that is about to trigger")
+
+    def release(self) -> None:
+        """Let a try that is held go on, and wait for its end, be it that Airflow refuses its report."""
+        os.kill(self._process.pid, signal.SIGUSR2)
+        self.ends(60)
 
     def kill_task(self) -> None:
         """SIGKILL the task process; its supervisor, if it has one, lives on."""
