@@ -21,8 +21,25 @@ from tests.mutation.mutants import ROOT, Mutant
 
 RESULTS: Final = ROOT / ".nox" / "mutation"
 UNIT: Final = "unit"
-_OF_TOOLS: Final = ("architecture", "cli", "doctor_*", "drift", "floor_*", "matrix", "migrate", "mutation")
-UNIT_TESTS: Final = ("tests/unit", *(f"--ignore-glob=*/tests/unit/test_{name}.py" for name in _OF_TOOLS))
+_OF_TOOLS: Final = (
+    *(
+        "architecture",
+        "cli",
+        "doctor_*",
+        "drift",
+        "floor_*",
+        "matrix",
+        "migrate",
+        "mutation",
+        "quick",
+        "scale",
+        "soak",
+    ),
+)
+UNIT_TESTS: Final = (
+    *("tests/unit", "--hypothesis-profile=mutants"),
+    *(f"--ignore-glob=*/tests/unit/test_{name}.py" for name in _OF_TOOLS),
+)
 ROW_TESTS: Final = ("src/trigger_compat/suite", "--ignore=src/trigger_compat/suite/test_completeness.py")
 _SETTINGS: Final = """\
 [run]
@@ -35,6 +52,10 @@ disable_warnings = no-data-collected, module-not-measured
 """
 CHEAP: Final = 0.2
 """Seconds of a test that judges what runs on import, whatever else it runs."""
+
+
+SLOW: Final = 3.0
+"""Seconds of a test that judges only where no faster one runs the line."""
 
 
 class JudgeError(Exception):
@@ -133,6 +154,7 @@ class Tier:
         tests = self._tests(mutant.module, mutant.lines if mutant.function else None)
         place = mutant.module, mutant.function
         tests = [test for test in tests if test not in self.broken]
+        tests = [test for test in tests if self.seconds[test] <= SLOW] or tests
         return sorted(tests, key=lambda test: (-self.kills[place][test], self.seconds[test], test))
 
     def reaches(self, mutant: Mutant) -> bool:
