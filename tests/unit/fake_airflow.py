@@ -1,4 +1,4 @@
-"""As much of Airflow 3 as the modules of a running task use, for tests in milliseconds and without an Airflow.
+"""As much of Airflow 3 as the modules of a running task use, for tests in milliseconds without one.
 
 The clause suite holds the same modules against real ones. Here each test says what the API server answers, so
 errors, races and states can be had that a real one seldom gives.
@@ -96,7 +96,7 @@ class BaseOperator:
         self.log = Log()
 
     def render_template(self, given: Any, context: Mapping[str, Any], _: Any = None) -> Any:
-        return Environment(autoescape=False).from_string(given).render(**context)  # noqa: S701
+        return Environment(autoescape=False).from_string(given).render(**context)
 
     def _do_render_template_fields(self, parent: Any, fields: Any, context: Any, *_: Any) -> None:
         for name in fields:

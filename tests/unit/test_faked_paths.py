@@ -294,33 +294,23 @@ def test_what_no_server_answered_is_passed_on(
 
 
 @pytest.mark.parametrize(
-    ("status", "gives_date", "taken", "returned"),
-    [
-        (500, True, True, False),
-        (500, True, False, None),
-        (500, False, True, None),
-        (503, True, True, None),
-        (400, True, True, None),
-    ],
+    ("status", "given", "taken"),
+    [(500, True, False), (500, False, True), (503, True, True), (400, True, True)],
 )
-def test_t4_until_3_3_a_date_that_is_taken_is_a_server_error(
-    server: fake.Server,
-    ti: fake.TaskInstance,
-    caller: Any,
-    status: int,
-    gives_date: bool,
-    taken: bool,
-    returned: bool | None,
+def test_t4_a_server_error_is_one_if_no_run_has_the_date(
+    ti: fake.TaskInstance, caller: Any, status: int, given: bool, taken: bool
 ) -> None:
     if taken:
-        server.runs["child", "other"] = Run(logical_date=DATE)
-    server.fails = [ApiError(status, "integrity")]
-    wanted = request(logical_date=DATE, gives_date=gives_date, identity=Identity.PINNED)
-    if returned is None:
-        with pytest.raises(fake.AirflowException, match="integrity"):
-            accessor.submit(caller, wanted, {"ti": ti})
-    else:
-        assert accessor.submit(caller, wanted, {"ti": ti}) is returned
+        ti.server.runs["child", "other"] = Run(logical_date=DATE)
+    ti.server.fails = [ApiError(status, "integrity")]
+    with pytest.raises(fake.AirflowException, match="integrity"):
+        accessor.submit(caller, request(logical_date=DATE, gives_date=given), {"ti": ti})
+
+
+def test_t4_until_3_3_a_date_that_is_taken_is_a_server_error(ti: fake.TaskInstance, caller: Any) -> None:
+    ti.server.runs["child", "other"] = Run(logical_date=DATE)
+    ti.server.fails = [ApiError(500, "integrity")]
+    assert accessor.submit(caller, request(logical_date=DATE, gives_date=True), {"ti": ti}) is False
 
 
 class Accessor(fake.TaskInstance):
@@ -436,28 +426,26 @@ def test_until_3_2_the_exception_has_another_home(
 
 
 @pytest.mark.parametrize(
-    ("version", "exists", "reset", "wait", "kept"),
+    ("version", "changes", "exists", "kept"),
     [
-        ((3, 1, 4), True, True, True, True),
-        ((3, 1, 4), False, True, True, False),
-        ((3, 1, 4), True, False, True, False),
-        ((3, 1, 4), True, True, False, False),
-        ((3, 1, 5), True, True, True, False),
+        ((3, 1, 4), {}, True, True),
+        ((3, 1, 4), {}, False, False),
+        ((3, 1, 4), {"reset_dag_run": False}, True, False),
+        ((3, 1, 4), {"wait_for_completion": False}, True, False),
+        ((3, 1, 5), {}, True, False),
     ],
 )
 def test_d3_until_3_1_5_a_reset_run_keeps_its_date(
-    server: fake.Server,
-    ti: fake.TaskInstance,
-    caller: Any,
-    version: tuple[int, ...],
-    exists: bool,
-    reset: bool,
-    wait: bool,
-    kept: bool,
+    ti: fake.TaskInstance, version: tuple[int, ...], changes: dict[str, Any], exists: bool, kept: bool
 ) -> None:
     if exists:
-        server.runs["child", "r1"] = Run()
-    wanted = request(logical_date=DATE, reset_dag_run=reset, deferrable=True, wait_for_completion=wait)
+        ti.server.runs["child", "r1"] = Run()
+    asked: dict[str, Any] = {
+        "reset_dag_run": True,
+        "deferrable": True,
+        "wait_for_completion": True,
+        **changes,
+    }
     with release(*version):
-        arguments = raised(caller, wanted, {"ti": ti})
+        arguments = raised(ti.task, request(logical_date=DATE, **asked), {"ti": ti})
     assert arguments["logical_date"] == (None if kept else DATE)
