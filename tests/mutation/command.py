@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from tests.mutation import mutants
-from tests.mutation.mutants import Mutant
+from tests.mutation.mutants import RESULTS, Mutant
+from tests.mutation.processes import JudgeError
 from tests.mutation.records import Summary, Verdicts, explained, summarise
-from tests.mutation.tiers import RESULTS, ROW_TESTS, UNIT, UNIT_TESTS, JudgeError, Tier
+from tests.mutation.tiers import ROW_TESTS, UNIT, UNIT_TESTS, Tier
 
 MODULES: Final = (
     *("contract.py", "values.py", "task/attempt.py", "task/records.py", "task/wait.py", "dispatch.py"),

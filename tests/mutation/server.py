@@ -7,6 +7,7 @@ object a line, and answers each with one line on another.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import resource
@@ -42,6 +43,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     with os.fdopen(jobs) as asked, os.fdopen(answers, "w", buffering=1) as answered:
         if first := os.environ.get(WARM_UP):
             _run(session, [items[first]], lambda _: None)
+        gc.freeze()  # so that collecting in a fork touches, and copies, no page of what is here
         answered.write(json.dumps({"ready": sorted(items)}) + "\n")
         for line in asked:
             answered.write(json.dumps(_judge(session, items, json.loads(line))) + "\n")

@@ -108,7 +108,9 @@ class BaseOperator:
 
 
 class ResumableJobMixin:
-    """Airflow 3.3's, without its metrics."""
+    """Airflow 3.3's; in place of its metrics and its span, it keeps what it has decided."""
+
+    decision = "fresh_submit"
 
     def __init__(self, *, durable: bool = True, **others: Any) -> None:
         super().__init__(**others)
@@ -118,9 +120,12 @@ class ResumableJobMixin:
         store = context.get("task_state_store") if self.durable else None
         if store is not None and (known := store.get(self.external_id_key)):
             status = self.get_job_status(known, context)
+            self.decision = "terminal_resubmit"
             if self.is_job_active(status):
+                self.decision = "reconnect"
                 return self.poll_until_complete(known, context)
             if self.is_job_succeeded(status):
+                self.decision = "already_succeeded"
                 return self.get_job_result(known, context)
         submitted = self.submit_job(context)
         if store is not None:

@@ -26,9 +26,12 @@ class Store:
     def __init__(self) -> None:
         self.rows: dict[str, Any] = {}
         self.gets = 0
+        self.error: Exception | None = None
 
     def get(self, key: str) -> Any:
         self.gets += 1
+        if self.error:
+            raise self.error
         return self.rows.get(key)
 
     def set(self, key: str, value: Any) -> None:

@@ -71,8 +71,10 @@ def test_w1_a_wait_ends_with_an_allowed_state() -> None:
     parent = waiting()
     parent.server.new = ends("queued", "running", "running", "success")
     log = parent.attempt()
-    assert said(log, "(queued)")
-    assert said(log, "(running)")
+    assert [line.rpartition(" ")[2] for line in log if line.startswith("Waiting")] == [
+        "(queued)",
+        "(running)",
+    ]
     assert said(log, "reached state success")
 
 
@@ -196,8 +198,11 @@ def test_x1_a_retry_reconnects_to_a_running_child_and_waits_for_it() -> None:
     parent = waiting(durable=True)
     parent.server.new = ends("running")
     parent.dies()
-    parent.server.runs["child", parent.durable_id()].then = ["running", "success"]
+    parent.server.runs["child", parent.durable_id()].then = ["success"]
     log = parent.attempt(2)
+    assert said(log, f"Waiting for dag run {parent.durable_id()} of child (running)"), (
+        "as it has just been seen"
+    )
     assert parent.server.children() == [parent.durable_id()]
     assert said(
         log, f"Reconnecting to dag run {parent.durable_id()} of child (running), triggered by an earlier try"
@@ -271,9 +276,23 @@ def test_a_retry_that_finds_nothing_says_so() -> None:
 def test_x4_an_edit_of_retries_in_mid_epoch_loses_no_child() -> None:
     """``retries`` were 0 and are 2 now: by the numbers this is a first try."""
     parent = waiting(durable=True)
-    parent.server.runs["child", parent.durable_id(epoch=4)] = Run("success")
+    run_id = parent.durable_id(epoch=4)
+    parent.server.runs["child", run_id] = Run("success")
     parent.attempt(3, max_tries=4)
+    assert parent.server.asked == [("state", "child", run_id)]
+    parent = waiting(durable=True)
+    parent.server.runs["child", parent.durable_id(epoch=3)] = Run("success")
+    parent.attempt(2, max_tries=3)
     assert parent.server.triggers() == 0
+
+
+def test_x3_each_later_generation_is_looked_for() -> None:
+    parent = waiting(durable=True)
+    for generation in (1, 2):
+        parent.server.runs["child", parent.durable_id(generation, epoch=5)] = Run("failed")
+    parent.server.new = ends("success")
+    parent.attempt(4, max_tries=5)
+    assert parent.server.children()[2:] == [parent.durable_id(3, epoch=5)]
 
 
 def test_x4_a_later_generation_is_found_before_it_is_triggered() -> None:
@@ -438,6 +457,27 @@ def test_x10_a_first_try_asks_for_no_record_and_writes_one_before_it_triggers() 
     assert parent.server.triggers() == 1
 
 
+def test_x10_a_store_that_is_away_costs_a_line_and_no_second_child() -> None:
+    parent = Parent(durable=True)
+    parent.store = Store()
+    parent.dies()
+    parent.store.error = RuntimeError("no such table")
+    log = parent.attempt(2)
+    assert said(log, "Cannot read the durable record (no such table); a retry finds the child by its run id")
+    assert parent.server.triggers() == 1
+
+
+def test_x10_a_generation_that_was_deleted_hides_no_later_one() -> None:
+    parent = waiting(durable=True)
+    parent.store = Store()
+    parent.server.new = ends("failed")
+    parent.fails(1)
+    parent.server.runs["child", parent.durable_id(3)] = Run("success")
+    parent.attempt(4)
+    assert parent.ti.xcoms["trigger_run_id"] == parent.durable_id(3)
+    assert parent.server.triggers() == 1
+
+
 def test_x11_without_durable_there_is_no_record() -> None:
     parent = Parent()
     parent.store = store = Store()
@@ -458,6 +498,8 @@ def test_x16_the_recorded_child_counts_though_its_id_is_rendered_anew(state: str
     assert parent.server.children() == ["r1"]
     assert parent.ti.xcoms["trigger_run_id"] == "r1"
     assert said(log, f"Reconnecting to dag run r1 of child ({state})")
+    assert said(log, "Waiting for dag run r1 of child (running)") is (state == "running")
+    assert parent.operator.decision == ("reconnect" if state == "running" else "already_succeeded")
     states = [what for what, *_ in parent.server.asked if what == "state"]
     assert len(states) == (1 if state == "success" else 2), (
         "the state that the record led to is not asked for again"
