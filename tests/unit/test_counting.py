@@ -98,7 +98,7 @@ def test_s1_a_question_is_as_long_as_its_url() -> None:
 
 
 def test_s1_what_was_refused_for_its_length_is_halved_for_good() -> None:
-    server = Server(["running"] * 4, longest=60)
+    server = Server(["running"] * 4, longest=45)
     batches = Batches(101)
     assert server.ended(batches) == {}
     assert (batches.length, server.refused) == (50, 1)
