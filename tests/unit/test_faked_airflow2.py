@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, Pro
 from tests.unit import fake_airflow as fake
 from tests.unit import fake_airflow2
 from tests.unit.fake_airflow2 import DagModel, DagRunAlreadyExists, ParamValidationError, TaskInstance, World
+from tests.unit.parents import Parent, release
 from trigger_compat.contract import Identity, TriggerRequest
 from trigger_compat.paths import TransientError
 
@@ -171,6 +172,15 @@ def test_t2_a_run_of_this_id_or_of_this_date(world: World) -> None:
     assert airflow2.find_existing(request(logical_date=DATE + timedelta(days=1)), {}) is None
     world.run("r1", date=PLAIN + timedelta(days=2))
     assert airflow2.find_existing(request(), {}) == "r1"
+
+
+def test_t2_a_parent_that_skips_names_the_run_of_its_date(world: World) -> None:
+    world.run("other", date=PLAIN)
+    with release(2, 11, 2):
+        parent = Parent(logical_date=DATE, trigger_run_id="mine", skip_when_already_exists=True)
+        assert str(parent.fails()) == "Dag run other of child already exists"
+    assert parent.ti.xcoms == {"trigger_run_id": "other"}
+    assert parent.operator.trigger_run_id == parent.operator.triggered_run_id == "other"
 
 
 def test_a_state_is_plain_text(world: World) -> None:

@@ -249,6 +249,13 @@ def test_x3_the_newest_generation_counts() -> None:
     assert [run_id for what, _, run_id in parent.server.asked][:1] == [parent.durable_id(2)]
 
 
+def test_x3_an_older_generation_is_found_if_there_is_no_newer_one() -> None:
+    parent = waiting(durable=True)
+    parent.server.runs["child", parent.durable_id(1)] = Run("success")
+    parent.attempt(3)
+    assert parent.server.triggers() == 0
+
+
 def test_x5_a_clear_begins_again() -> None:
     parent = Parent(durable=True)
     parent.attempt(1)
@@ -441,6 +448,15 @@ def test_x16_a_date_that_is_now_pins_nothing() -> None:
     assert not says(durable=True, logical_date=now - timedelta(days=1))
     assert not says(logical_date=now)
     assert not says(durable=True)
+
+
+def test_x16_the_next_generation_is_of_the_dag_of_the_first_and_has_the_conf() -> None:
+    parent = waiting(durable=True, trigger_dag_id="child{{ ti.try_number }}", conf={"a": 1})
+    parent.server.runs["child1", parent.durable_id(1, "child1")] = Run("failed")
+    parent.server.new = ends("success")
+    parent.attempt(2)
+    assert parent.server.runs["child1", parent.durable_id(2, "child1")].sent["conf"] == {"a": 1}
+    assert parent.server.children("child2") == []
 
 
 # The record of 3.3+
