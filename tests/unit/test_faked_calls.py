@@ -28,6 +28,7 @@ from trigger_compat.accessor import (
 from trigger_compat.contract import Identity, TriggerRequest
 from trigger_compat.errors import InvalidRequest, OutsideTask
 from trigger_compat.paths import TransientError, load
+from trigger_compat.task import request as request_module
 from trigger_compat.task import steps, wait_for_many
 from trigger_compat.task.calls import Calls
 
@@ -291,11 +292,22 @@ def test_a4_at_most_so_many_at_a_time(task: Running, most: int | None) -> None:
         return found
 
     task.server.count = count_and_end  # type: ignore[method-assign]
-    runs = trigger_dag_runs(
-        [{"trigger_dag_id": "child"}] * 5, max_active=most, poke_interval=SOON, context=task.context
-    )
-    assert len(runs) == len(task.server.runs) == 5
-    assert max(active) == (most or 5)
+    given: dict[str, Any] = {"max_active": most, "poke_interval": SOON, "context": task.context}
+    for call in (trigger_dag_runs, lambda *a, **b: asyncio.run(aio.trigger_dag_runs(*a, **b))):
+        active.clear()
+        runs = call([{"trigger_dag_id": "child"}] * 5, **given)
+        assert len(set(runs)) == 5
+        assert max(active) == (most or 5)
+
+
+def test_r6_a_run_is_told_its_parents_lineage(task: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_module, "with_parent_info", lambda conf, ti: {"parent": ti.task_id})
+    told = {"trigger_dag_id": "child", "trigger_run_id": "r1"}
+    untold = {"trigger_dag_id": "child", "trigger_run_id": "r2", "openlineage_inject_parent_info": False}
+    trigger_dag_runs([told, untold], context=task.context)
+    trigger_dag_run("child", trigger_run_id="r3", context=task.context)
+    runs = [task.server.runs["child", f"r{number}"].sent["conf"] for number in (1, 2, 3)]
+    assert runs == [{"parent": "trigger"}, None, {"parent": "trigger"}]
 
 
 def test_a3_an_error_names_what_was_triggered_before(task: Running) -> None:
@@ -382,6 +394,21 @@ def test_w6_polls_are_close_together_at_first() -> None:
     assert said(clock.log.lines, "Waiting for 1 dag runs: 1 triggered, 0 ended")
     assert said(clock.log.lines, "All 1 dag runs have ended: {'success': 1}")
     assert len(clock.log.lines) == 2, "each poll is not said"
+
+
+def test_w6_a_short_interval_is_kept() -> None:
+    server = fake.Server()
+    server.runs["child", "r1"] = Run("running")
+    clock = Clock(server)
+    clock.now = 1000.0
+
+    def at(now: float) -> None:
+        if now >= 1010:
+            server.runs["child", "r1"].state = "success"
+
+    clock.at = at  # type: ignore[method-assign]
+    clock.wait("child r1", poke=0.5)
+    assert clock.slept == pytest.approx([0.5] * 20)
 
 
 def test_w7_an_outage_is_said_once_and_tolerated_for_ten_minutes() -> None:

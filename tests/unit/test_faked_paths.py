@@ -116,6 +116,8 @@ def test_an_answer_without_detail_says_what_it_can() -> None:
     error = SimpleError("api_server_error")
     error.error.detail = None
     assert _task_sdk.api_failure(error) == _task_sdk.ApiFailure(None, "other")
+    error.error.detail = {"status_code": 503, "message": "words"}
+    assert _task_sdk.api_failure(error) == _task_sdk.ApiFailure(503, "words")
     assert _task_sdk.api_failure(http_error("teapot")) is None  # type: ignore[arg-type]
 
 
