@@ -234,6 +234,8 @@ class Tier:
         return self._cold.ask({**job, "arguments": [*self.tests[1:], *tests]})
 
     def close(self) -> None:
-        for process in filter(None, (self._server, self._cold)):
-            process.close()
+        if self._server:
+            self._server.close()
+        if self._cold:
+            self._cold.close()
         self._server = self._cold = None

@@ -30,7 +30,7 @@ class DagRunAlreadyExists(fake.DagRunAlreadyExists):
         self.dag_run = dag_run
 
 
-class DagModel(Base):
+class DagModel(Base):  # type: ignore[misc]
     __tablename__ = "dag"
     dag_id = Column(String, primary_key=True)
     is_paused = Column(Boolean, default=False)
@@ -44,7 +44,7 @@ class DagModel(Base):
         return found
 
 
-class DagRun(Base):
+class DagRun(Base):  # type: ignore[misc]
     __tablename__ = "dag_run"
     id = Column(Integer, primary_key=True)
     dag_id = Column(String)
@@ -54,7 +54,7 @@ class DagRun(Base):
     __table_args__ = (UniqueConstraint("dag_id", "run_id"), UniqueConstraint("dag_id", "execution_date"))
 
 
-class TaskInstance(Base):
+class TaskInstance(Base):  # type: ignore[misc]
     __tablename__ = "task_instance"
     id = Column(Integer, primary_key=True)
     dag_id = Column(String)

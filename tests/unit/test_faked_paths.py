@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,8 +16,12 @@ from tests.unit.fake_airflow import ApiError, Run
 from tests.unit.parents import reaching, release
 from trigger_compat import paths
 from trigger_compat.contract import Identity, TriggerRequest
-from trigger_compat.paths import TransientError, _task_sdk, accessor, exception
+from trigger_compat.paths import TransientError
 
+# Not imported: beside the other major of Airflow a type checker cannot read them.
+_task_sdk: Any = import_module("trigger_compat.paths._task_sdk")
+accessor: Any = import_module("trigger_compat.paths.accessor")
+exception: Any = import_module("trigger_compat.paths.exception")
 DATE = datetime(2026, 1, 31, tzinfo=timezone.utc)
 
 
@@ -173,6 +178,10 @@ def test_t2_a_run_of_this_id_or_of_this_date(server: fake.Server, ti: fake.TaskI
     assert _task_sdk.find_existing(request(logical_date=DATE), context) is None
     server.runs["child", "other"] = Run(logical_date=DATE)
     server.runs["another", "r1"] = Run(logical_date=DATE)
+    assert (
+        _task_sdk.find_existing(request(logical_date=datetime(2026, 2, 1, tzinfo=timezone.utc)), context)
+        is None
+    )
     assert _task_sdk.find_existing(request(), context) is None
     assert _task_sdk.find_existing(request(logical_date=DATE), context) == ""
     server.runs["child", "r1"] = Run()
