@@ -112,6 +112,7 @@ class World:
         self.triggered.append(given)
 
     def clear(self, task_instances: list[Any], session: Any, *, dag: Any) -> None:
+        session.flush()
         self.cleared += [(one.dag_id, one.run_id, dag) for one in task_instances]
         for one in task_instances:
             one.state = None
@@ -149,6 +150,11 @@ def _clear(task_instances: list[Any], session: Any, *, dag: Any) -> None:
     WORLD.clear(task_instances, session, dag=dag)
 
 
+def _serialized_dag(dag_id: str, *, session: Any) -> str:
+    session.flush()
+    return f"dag {dag_id}"
+
+
 NOW = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
 _MODULES: dict[str, dict[str, Any]] = {
     "airflow.api": {},
@@ -158,7 +164,7 @@ _MODULES: dict[str, dict[str, Any]] = {
     "airflow.models.dag": {"DagModel": DagModel},
     "airflow.models.dagrun": {"DagRun": DagRun},
     "airflow.models.serialized_dag": {
-        "SerializedDagModel": SimpleNamespace(get_dag=lambda dag_id, session: f"dag {dag_id}")
+        "SerializedDagModel": SimpleNamespace(get_dag=_serialized_dag),
     },
     "airflow.models.taskinstance": {
         "TaskInstance": TaskInstance,

@@ -110,7 +110,10 @@ def test_t4_a_run_of_the_given_id_is_somebody_elses(arguments: dict[str, Any]) -
     parent.server.runs["child", "mine"] = Run("success")
     error = parent.fails()
     assert isinstance(error, ChildRunExists)
-    assert str(error).startswith("Dag run mine of child already exists, or another run has its logical date;")
+    assert str(error) == (
+        "Dag run mine of child already exists, or another run has its logical date;"
+        " set reset_dag_run or skip_when_already_exists, or trigger another run"
+    )
     assert parent.operator.triggered_run_id == "mine"
     assert "trigger_run_id" not in parent.ti.xcoms
 
