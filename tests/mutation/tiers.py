@@ -156,9 +156,9 @@ class Tier:
 
     @property
     def warm_up(self) -> str:
-        """A cheap test that sets up an Airflow, because it runs a task."""
-        tests = frozenset[str]().union(*self._reached["task/attempt.py"].values())
-        return min(tests, key=lambda test: (self.seconds[test], test))
+        """A cheap test that sets up an Airflow, because it runs a task; empty if there is none."""
+        tests = frozenset[str]().union(*self._reached.get("task/attempt.py", {}).values())
+        return min(tests, key=lambda test: (self.seconds[test], test), default="")
 
     def _cover(self, lines: Mapping[int, frozenset[str]]) -> list[str]:
         """Return tests that run all lines that any test runs, chosen greedily."""
