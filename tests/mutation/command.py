@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 from collections.abc import Sequence
@@ -10,9 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from tests.mutation import mutants
-from tests.mutation.mutants import Mutant
+from tests.mutation.mutants import RESULTS, Mutant
+from tests.mutation.processes import JudgeError
 from tests.mutation.records import Summary, Verdicts, explained, summarise
-from tests.mutation.tiers import RESULTS, ROW_TESTS, UNIT, UNIT_TESTS, JudgeError, Tier
+from tests.mutation.tiers import ROW_TESTS, UNIT, UNIT_TESTS, Tier
 
 MODULES: Final = (
     *("contract.py", "values.py", "task/attempt.py", "task/records.py", "task/wait.py", "dispatch.py"),
@@ -65,10 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def judge(found: Sequence[Mutant], verdicts: Verdicts, tiers: Sequence[Tier], deadline: float) -> None:
     """Let the tiers judge until all is known or the time is over: what has no verdict yet comes first."""
     began, shown, count = time.monotonic(), 0.0, 0
-    for again in (False, True):
+    # Code that runs on import needs imports of its own for each mutant: it waits for the cheap ones.
+    in_functions = [mutant for mutant in found if mutant.function]
+    on_import = [mutant for mutant in found if not mutant.function]
+    for some, again in itertools.product((in_functions, on_import), (False, True)):
         for tier in tiers:
-            # Code that runs on import needs an interpreter for each mutant: it waits for the cheap ones.
-            for mutant in sorted(found, key=lambda mutant: not mutant.function):
+            for mutant in some:
                 if time.monotonic() > deadline:
                     return
                 if verdicts.waits_for(mutant, tiers, again=again) is not tier:

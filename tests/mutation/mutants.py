@@ -9,10 +9,12 @@ from __future__ import annotations
 import ast
 import difflib
 import hashlib
+import pickle
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +23,7 @@ from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 from mutmut.mutation.mutators import mutation_operators, operator_string
 
 ROOT: Final = Path(__file__).parents[2]
+RESULTS: Final = ROOT / ".nox" / "mutation"
 PACKAGE: Final = ROOT / "src" / "trigger_compat"
 _LOG_METHODS: Final = frozenset({"debug", "info", "warning", "error"})
 _MESSAGES: Final = frozenset({"msg", "refusal", "remedy", "_REMEDY", "__all__"})
@@ -80,8 +83,15 @@ class Mutant:
 
 
 def of_module(module: str) -> list[Mutant]:
-    """Return the mutants of a module of the package, in the order of its lines."""
-    return of_source(module, (PACKAGE / module).read_text(encoding="utf-8"))
+    """Return the mutants of a module of the package, in the order of its lines; made once for each edit."""
+    text = (PACKAGE / module).read_text(encoding="utf-8")
+    facts = (module, text, Path(__file__).read_text(encoding="utf-8"), version("mutmut"))
+    kept = RESULTS / "made" / f"{hashlib.sha256(repr(facts).encode()).hexdigest()}.pickle"
+    if not kept.is_file():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_bytes(pickle.dumps(of_source(module, text)))
+    found: list[Mutant] = pickle.loads(kept.read_bytes())
+    return found
 
 
 def of_source(module: str, source: str) -> list[Mutant]:

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.machinery
-import json
-import os
 import sys
-from pathlib import Path
 from types import CodeType, FunctionType
-from typing import Any, Final
-
-VARIABLE: Final = "TRIGGER_COMPAT_MUTANT"
-"""The environment variable with the file that describes the mutant of a fresh interpreter."""
+from typing import Any
 
 
 def swap(dotted: str, function: str, source: str) -> bool:
@@ -61,19 +55,13 @@ def _plain(found: Any) -> Any:
     return found
 
 
-def load_mutant_on_import() -> None:
-    """Let the import of the mutated file give the mutant; the file stays as it is."""
-    if VARIABLE not in os.environ:
-        return
-    mutant = json.loads(Path(os.environ[VARIABLE]).read_text(encoding="utf-8"))
+def load_on_import(dotted: str, source: str) -> None:
+    """Let the import of a module give the mutant; its file stays as it is."""
     original = importlib.machinery.SourceFileLoader.get_code
 
     def get_code(self: importlib.machinery.SourceFileLoader, fullname: str) -> CodeType | None:
-        if fullname == mutant["dotted"]:
-            return compile(mutant["source"], self.path, "exec", dont_inherit=True)
+        if fullname == dotted:
+            return compile(source, self.path, "exec", dont_inherit=True)
         return original(self, fullname)
 
     importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign, assignment]
-
-
-load_mutant_on_import()

@@ -8,21 +8,26 @@ import os
 import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from coverage import CoverageData
 
-from tests.mutation import reach, server, swap
-from tests.mutation.mutants import ROOT, Mutant
+from tests.mutation import reach
+from tests.mutation.mutants import RESULTS, ROOT, Mutant
+from tests.mutation.processes import Cold, JudgeError, Server
 
-RESULTS: Final = ROOT / ".nox" / "mutation"
 UNIT: Final = "unit"
-_OF_TOOLS: Final = ("architecture", "cli", "doctor_*", "drift", "floor_*", "matrix", "migrate", "mutation")
-UNIT_TESTS: Final = ("tests/unit", *(f"--ignore-glob=*/tests/unit/test_{name}.py" for name in _OF_TOOLS))
+_OF_TOOLS: Final = (
+    *("architecture", "cli", "doctor_*", "drift", "floor_*", "matrix", "migrate", "mutation"),
+    *("quick", "scale", "soak"),
+)
+UNIT_TESTS: Final = (
+    *("tests/unit", "--hypothesis-profile=mutants"),
+    *(f"--ignore-glob=*/tests/unit/test_{name}.py" for name in _OF_TOOLS),
+)
 ROW_TESTS: Final = ("src/trigger_compat/suite", "--ignore=src/trigger_compat/suite/test_completeness.py")
 _SETTINGS: Final = """\
 [run]
@@ -37,8 +42,8 @@ CHEAP: Final = 0.2
 """Seconds of a test that judges what runs on import, whatever else it runs."""
 
 
-class JudgeError(Exception):
-    """A tier cannot judge."""
+SLOW: Final = 3.0
+"""Seconds of a test that judges only where no faster one runs the line."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -56,6 +61,7 @@ class Tier:
     kills: defaultdict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     broken: set[str] = field(default_factory=set)
     _server: Server | None = None
+    _cold: Cold | None = None
 
     @property
     def folder(self) -> Path:
@@ -133,6 +139,7 @@ class Tier:
         tests = self._tests(mutant.module, mutant.lines if mutant.function else None)
         place = mutant.module, mutant.function
         tests = [test for test in tests if test not in self.broken]
+        tests = [test for test in tests if self.seconds[test] <= SLOW] or tests
         return sorted(tests, key=lambda test: (-self.kills[place][test], self.seconds[test], test))
 
     def reaches(self, mutant: Mutant) -> bool:
@@ -149,9 +156,9 @@ class Tier:
 
     @property
     def warm_up(self) -> str:
-        """A cheap test that sets up an Airflow, because it runs a task."""
-        tests = frozenset[str]().union(*self._reached["task/attempt.py"].values())
-        return min(tests, key=lambda test: (self.seconds[test], test))
+        """A cheap test that sets up an Airflow, because it runs a task; empty if there is none."""
+        tests = frozenset[str]().union(*self._reached.get("task/attempt.py", {}).values())
+        return min(tests, key=lambda test: (self.seconds[test], test), default="")
 
     def _cover(self, lines: Mapping[int, frozenset[str]]) -> list[str]:
         """Return tests that run all lines that any test runs, chosen greedily."""
@@ -179,7 +186,7 @@ class Tier:
             if answer.get("by") in tests and not self._passes(answer["by"]):
                 return self.judge(mutant, [test for test in tests if test != answer["by"]])
         if answer["verdict"] == "cold":
-            answer = self._judge_cold(mutant, tests, 60 + sum(self._limits(tests).values()))
+            answer = self._judge_cold(mutant, tests, 60 + 20 * sum(self.seconds[test] for test in tests))
         if answer["verdict"] != "survived":
             self.kills[mutant.module, mutant.function][answer["by"]] += 1
         return answer
@@ -204,87 +211,31 @@ class Tier:
         return self._server
 
     def _judge_cold(self, mutant: Mutant, tests: Sequence[str], limit: float) -> dict[str, Any]:
-        """Judge in an interpreter of its own."""
-        file = self.folder / "mutant.json"
-        file.write_text(json.dumps({"dotted": mutant.dotted, "source": mutant.source}), encoding="utf-8")
-        # Each file's tests together, as pytest would run them.
-        pytest = [str(self.python), "-m", "pytest", "-p", "tests.mutation.swap", "-p", "no:cacheprovider"]
-        environment = self.environment({swap.VARIABLE: str(file)})
-        with (self.folder / "cold.log").open("wb") as log:
-            process = subprocess.Popen(
-                [*pytest, "-qx", *tests],
-                cwd=ROOT,
-                env=environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-            try:
-                code = process.wait(limit)
-            except subprocess.TimeoutExpired:
-                server.kill(process.pid)
-                return {"verdict": "hung", "by": "cold"}
-        return {"verdict": "killed" if code else "survived", "by": "cold"}
+        """Judge with imports of its own: first by few tests that run all of the module, then by the rest."""
+        few = set(self._cover(self._reached.get(mutant.module, {})))
+        for some in ([test for test in tests if test in few], [test for test in tests if test not in few]):
+            if not some:
+                continue
+            self._check_cold(tuple(some), limit)
+            if code := self._in_cold(mutant.dotted, mutant.source, some, limit):
+                return {"verdict": "killed" if code > 0 else "hung", "by": "cold"}
+        return {"verdict": "survived", "by": "cold"}
+
+    @cache  # noqa: B019 - see above
+    def _check_cold(self, tests: tuple[str, ...], limit: float) -> None:
+        if self._in_cold("", "", tests, limit) != 0:
+            raise JudgeError(f"{self.name}: tests fail without a mutant too, see {self.folder / 'cold.log'}")
+
+    def _in_cold(self, dotted: str, source: str, tests: Sequence[str], limit: float) -> int:
+        """Return pytest's exit code, a negative number if it took too long."""
+        if self._cold is None:
+            self._cold = Cold(self)
+        job = {"dotted": dotted, "source": source, "limit": limit, "log": str(self.folder / "cold.log")}
+        return self._cold.ask({**job, "arguments": [*self.tests[1:], *tests]})
 
     def close(self) -> None:
         if self._server:
             self._server.close()
-            self._server = None
-
-
-class Server:
-    """A pytest that has imported and set up all, as seen from here."""
-
-    def __init__(self, tier: Tier) -> None:
-        jobs, self._jobs = os.pipe()
-        answers_here, answers = os.pipe()
-        environment = tier.environment({server.PIPES: f"{jobs},{answers}"})
-        if tier.name != UNIT:
-            environment[server.WARM_UP] = tier.warm_up
-        pytest = [
-            str(tier.python),
-            "-m",
-            "pytest",
-            "-p",
-            "tests.mutation.server",
-            "-p",
-            "no:cacheprovider",
-            "-q",
-        ]
-        self._log = tier.folder / "server.log"
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [*pytest, *tier.tests],
-                cwd=ROOT,
-                env=environment,
-                stdout=log,
-                stderr=log,
-                pass_fds=(jobs, answers),
-            )
-        os.close(jobs)
-        os.close(answers)
-        self._answers: IO[str] = os.fdopen(answers_here)
-        missing = tier.seconds.keys() - set(self._answer()["ready"])
-        if missing:
-            raise JudgeError(f"{tier.name}: {min(missing)} is not collected any more; give --measure")
-
-    def ask(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        """Judge one mutant."""
-        os.write(self._jobs, json.dumps(job).encode() + b"\n")
-        return self._answer()
-
-    def _answer(self) -> dict[str, Any]:
-        line = self._answers.readline()
-        if not line:
-            raise JudgeError(f"the server has ended, see {self._log}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def close(self) -> None:
-        with suppress(OSError):
-            os.close(self._jobs)
-        try:
-            self._process.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill(self._process.pid)
-        self._answers.close()
+        if self._cold:
+            self._cold.close()
+        self._server = self._cold = None

@@ -88,3 +88,29 @@ def test_a_proxy_that_takes_only_short_questions_is_remembered() -> None:
 def test_one_question_that_is_too_long_is_an_error() -> None:
     with pytest.raises(TooLong):
         Server(["running"], longest=1).ended(Batches())
+
+
+def test_s1_a_question_is_as_long_as_its_url() -> None:
+    runs = ["a/b", "c d", "e/f", "g"]  # with a slash or a space quoted: 14 characters each, the last has 10
+    assert [list(batch) for batch in Batches(28).of(runs)] == [["a/b", "c d"], ["e/f", "g"]]
+    assert [list(batch) for batch in Batches(27).of(runs)] == [["a/b"], ["c d"], ["e/f", "g"]]
+    assert [list(batch) for batch in Batches(5).of(["too long"])] == [["too long"]]
+
+
+def test_s1_what_was_refused_for_its_length_is_halved_for_good() -> None:
+    server = Server(["running"] * 4, longest=45)
+    batches = Batches(101)
+    assert server.ended(batches) == {}
+    assert (batches.length, server.refused) == (50, 1)
+
+
+def test_s1_two_runs_are_counted_once() -> None:
+    server = Server(["success", "failed"])
+    assert server.ended(Batches()) == {"run 0": "success", "run 1": "failed"}
+    assert server.questions == ["count", "state", "state"]
+
+
+def test_a_wait_that_any_state_ends_counts_nothing() -> None:
+    server = Server(["running", "failed"])
+    assert server.ended(Batches(), []) == {"run 0": "running", "run 1": "failed"}
+    assert server.questions == ["state", "state"]

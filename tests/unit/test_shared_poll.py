@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from benchmarks import shared
 from trigger_compat.paths import TransientError
+from trigger_compat.polling import next_shared_poll
 from trigger_compat.shared_poll import SPACING, SharedPoll, Wait
 
 
@@ -159,3 +161,60 @@ def test_s2_two_parents_may_wait_for_one_child_and_each_keeps_its_interval() -> 
 
 def test_w4_a_deleted_run_ends_the_wait() -> None:
     assert run(Server({"a": 0}, state=None).wait("a")) == 0
+
+
+def test_s1_a_short_interval_is_kept_and_a_long_one_does_not_hurry() -> None:
+    async def spacing(poke: float) -> float:
+        return Wait(run_id="a", poke_interval=poke, missed=lambda _: None).spacing
+
+    assert [run(spacing(poke)) for poke in (2.0, 4.0, 60.0)] == [0.5, 1.0, 1.0]
+
+
+def test_s1_when_a_poll_serves_a_wait() -> None:
+    wait = Wait(run_id="a", poke_interval=60.0, missed=lambda _: None, hold=6.0, began=4.0)
+    assert (wait.is_due(9.9), wait.is_due(10 - 1e-3), wait.is_due(10)) == (False, True, True)
+    wait.gap = 4.0
+    assert (wait.is_due_soon(7.9), wait.is_due_soon(8.0)) == (False, True)
+    wait.polled(30.0)
+    assert wait.due == 4 + next_shared_poll(26.0, 60.0)
+    assert wait.gap == wait.due - 30
+
+
+def test_s1_two_polls_of_a_dag_are_a_second_apart() -> None:
+    server = Server({"a": 100, "b": 100})
+
+    async def steps() -> None:
+        await asyncio.gather(server.wait("a"), server.wait("b", start=0.5))
+
+    run(steps())
+    times = [at for at, _ in server.polls]
+    assert times[0] == 0
+    assert min(later - at for at, later in pairwise(times)) >= SPACING - 1e-6
+
+
+def test_d5_a_hold_is_kept_though_another_waits_for_the_same_run() -> None:
+    server = Server({"a": 0})
+
+    async def steps() -> list[float]:
+        return list(await asyncio.gather(server.wait("a"), server.wait("a", hold=10)))
+
+    free, held = run(steps())
+    assert free == 0
+    assert 10 <= held <= 10 + SPACING
+
+
+def test_s2_of_two_that_are_polled_together_one_may_fail() -> None:
+    async def find_ended(run_ids: Sequence[str]) -> dict[str, str | None]:
+        if "b" in run_ids:
+            raise ValueError("b is refused")
+        return dict.fromkeys(run_ids, "success")
+
+    server = Server({})
+    server.shared = SharedPoll(find_ended)
+
+    async def steps() -> list[Any]:
+        return await asyncio.gather(server.wait("a"), server.wait("b"), return_exceptions=True)
+
+    first, second = run(steps())
+    assert first <= SPACING
+    assert str(second) == "b is refused"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import sys
+from datetime import datetime, timedelta, timezone
+from typing import Any, ClassVar
 
 import pytest
 
@@ -99,3 +101,37 @@ def test_r1_without_a_pattern_only_airflows_own_run_ids_pass(pattern: str) -> No
     assert values.run_id("trigger_run_id", own, pattern) == own
     with pytest.raises(InvalidRequest, match="allowed_run_id_pattern '';"):
         values.run_id("trigger_run_id", "x", pattern)
+
+
+class Pendulum:
+    """Reads what Python does not, such as the day of a year, in the time zone that it is given."""
+
+    zones: ClassVar = {"UTC": timezone.utc, "Etc/GMT+1": timezone(timedelta(hours=-1))}
+
+    @classmethod
+    def parse(cls, text: str, *, tz: str) -> object:
+        if text == "P1D":
+            return timedelta(days=1)
+        day, plus, _ = text.partition("+02:00")
+        if day != "2026-031":
+            raise ValueError(text)
+        return datetime(2026, 1, 31, tzinfo=timezone(timedelta(hours=2)) if plus else cls.zones[tz])
+
+
+def test_r3_pendulum_reads_the_rest_of_iso_8601(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pendulum", Pendulum)  # type: ignore[arg-type]
+    kolkata = timezone(timedelta(hours=5, minutes=30))
+
+    def localize(naive: datetime) -> datetime:
+        assert naive.tzinfo is None
+        return naive.replace(tzinfo=kolkata)
+
+    found = values.moment("logical_date", "2026-031", localize)
+    assert isinstance(found, datetime)
+    assert found.isoformat() == "2026-01-31T00:00:00+05:30"
+    found = values.moment("logical_date", "2026-031+02:00", localize)
+    assert isinstance(found, datetime)
+    assert found.isoformat() == "2026-01-31T00:00:00+02:00"
+    for text in ("P1D", "soon"):
+        with pytest.raises(InvalidRequest, match=f"logical_date: '{text}' is not an ISO 8601 date"):
+            values.moment("logical_date", text, localize)

@@ -182,9 +182,8 @@ class Attempt:
             return
         seen: list[dict[str, str]] = []
         for request in (self.request, *self._as_rendered_before(earlier_tries)):
-            # A try leaves at most one generation.
-            pinned = request.identity is Identity.PINNED
-            for generation in range(1 if pinned else earlier_tries, 0, -1):
+            # A try leaves at most one generation; those of a pinned run have one name.
+            for generation in range(earlier_tries, 0, -1):
                 child = request.at_generation(generation)
                 if child.name not in seen:
                     seen.append(child.name)
