@@ -120,9 +120,11 @@ def _is_exports(node: ast.Assign | ast.AugAssign) -> bool:
     return any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets)
 
 
-def bound_again(before: Names, after: Names, removals: Sequence[Removal]) -> Collection[Removal]:
-    """Return the removals to leave out, because they hold the only binding of a name that is used still."""
-    missing = after.unbound
+def bound_again(before: Names, missing: Collection[str], removals: Sequence[Removal]) -> Collection[Removal]:
+    """Return the removals to leave out, because they hold the only binding of a name that is used still.
+
+    :param missing: the names that are used and not bound after the removals.
+    """
     lines = [(line, name) for name, line in before.bound if name in missing]
     return [
         removal
