@@ -792,5 +792,39 @@ RAISES: dict[str, tuple[str, str]] = {
         log(1)
         """,
     ),
+    "another binding of an import": (
+        """
+        import sys
+        if sys.platform == "darwin":
+            getcwd = lambda: log(0)
+        else:
+            from os import getcwd
+        def f(x):
+            if not NEW:
+                log(getcwd())
+            return x
+        log(f(1))
+        """,
+        """
+        def f(x):
+            return x
+        log(f(1))
+        """,
+    ),
+    "names that a list of exports takes from a call": (
+        """
+        if NEW:
+            from os import getcwd
+        else:
+            getcwd = None
+        __all__ = sorted(["getcwd"])
+        log(__all__)
+        """,
+        """
+        from os import getcwd as getcwd
+        __all__ = sorted(["getcwd"])
+        log(__all__)
+        """,
+    ),
 }
 """Each is put below the usual head, which goes too once nothing uses the flag."""

@@ -48,6 +48,8 @@ class Leftovers:
         self._bound = Counter(name for name, _ in names.bound)
         aliases = (node.names for node in walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)))
         imported = Counter(bound_name(alias) for each in aliases for alias in each)
+        self._listed = {name for node in tree.body for name in _listed(node)}
+        self._imported = set(imported)
         self._modules = {name for name, count in imported.items() if count == self._bound[name]}
         self._tried = {
             name for node in walk(tree) if isinstance(node, ast.Try) for name in _imported(node.body)
@@ -76,19 +78,22 @@ class Leftovers:
         looked_up = module_names(tree) | names.exported
         gone = {name for name in self._looked_up - looked_up if not self._may_export(name)}
         # Nobody gets these from here when the code runs.
-        types = {name for name in self._fallbacks - looked_up if not self._may_export(name)}
-        for_types = {id(node) for node in _imports(_type_checking(tree))}
-        replaced = gone & self._tried
+        type_imports = list(_imports(_type_checking(tree)))
+        unused = {bound_name(alias) for node in type_imports for alias in node.names} - looked_up
+        types = {name for name in unused & self._fallbacks if not self._may_export(name)}
+        for_types = set(map(id, type_imports))
+        replaced = gone & self._imported
         removals += [
             _removal(after, statement)
-            for statement in tree.body
-            if _target(statement) in replaced and self._does_nothing(statement.value)  # type: ignore[attr-defined] # it has a target
+            for statement in top_level(tree.body)
+            if _target(statement) in replaced
+            and (isinstance(statement.value, ast.Lambda) or self._does_nothing(statement.value))  # type: ignore[attr-defined] # it has a target
         ]
         for statement in _imports(tree.body):
-            unused = gone | types if id(statement) in for_types else gone
+            goes = gone | types if id(statement) in for_types else gone
             for alias in statement.names:
-                if bound_name(alias) not in unused:
-                    self._imported(statement, alias, names, after, removals, edits)
+                if bound_name(alias) not in goes:
+                    self._re_exported(statement, alias, names, after, removals, edits)
                 elif len(statement.names) == 1:
                     removals.append(_removal(after, statement))
                 else:
@@ -109,7 +114,7 @@ class Leftovers:
             ):
                 yield first
 
-    def _imported(  # noqa: PLR0917
+    def _re_exported(  # noqa: PLR0917
         self,
         statement: ast.Import | ast.ImportFrom,
         alias: ast.alias,
@@ -120,7 +125,7 @@ class Leftovers:
     ) -> None:
         """Look at an imported name that nothing here uses."""
         name = bound_name(alias)
-        if name in names.loaded | names.strings or alias.asname == alias.name:
+        if name in names.loaded | self._listed or alias.asname == alias.name:
             return
         if getattr(statement, "module", None) == "__future__" or name == "*":
             return
@@ -271,6 +276,13 @@ def _part(text: Text, alias: ast.alias) -> Removal:
         column=start - text.starts[first - 1],
         end_column=end - text.starts[last - 1],
     )
+
+
+def _listed(node: ast.stmt) -> Iterator[str]:
+    """Yield the names in an ``__all__`` that linters can read: a list, not ``sorted(...)``."""
+    is_value = isinstance(node, (ast.Assign, ast.AugAssign)) and "__all__" in ast.unparse(node)
+    if is_value and not any(isinstance(part, ast.Call) for part in walk(node)):
+        yield from (str(part.value) for part in walk(node) if isinstance(part, ast.Constant))
 
 
 def _imported(body: Sequence[ast.stmt]) -> Iterator[str]:

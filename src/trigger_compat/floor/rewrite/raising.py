@@ -66,7 +66,13 @@ def _change_all(
     left: list[Left] = []
     done = dict(by_file)
     for module in scan.source.modules:
-        if removals := by_file.get(module.file):
+        if found := by_file.get(module.file):
+            removals = [removal for removal in found if not _is_old_check(removal, scan.source.floor)]
+            left += [
+                Left(module.file, removal.line, "refuses an Airflow that the declared floor refuses already")
+                for removal in found
+                if removal not in removals
+            ]
             remarks = Remarks()
             try:
                 may_export = partial(_may_export, module, scan.source.modules)
@@ -82,6 +88,12 @@ def _change_all(
             if change.new != change.old:
                 changes[module.file] = change
     return changes, left, done
+
+
+def _is_old_check(removal: Removal, declared: ReleaseTuple | None) -> bool:
+    """Say whether a place refuses releases, and allows some that are older than the declared floor."""
+    is_check = removal.category is Category.RESTATED
+    return is_check and declared is not None and removal.removable_from < index_of(declared)
 
 
 def _flags_in_use(by_file: Mapping[str, Sequence[Removal]], changes: Mapping[str, Change]) -> set[str]:
