@@ -773,9 +773,9 @@ RAISES: dict[str, tuple[str, str]] = {
         from typing import TYPE_CHECKING
         if TYPE_CHECKING:
             try:
-                from os import curdir
+                from airflow.sdk import New
             except ImportError:
-                curdir = None
+                New = None
         else:
             if NEW:
                 from os import pardir
@@ -824,6 +824,35 @@ RAISES: dict[str, tuple[str, str]] = {
         from os import getcwd as getcwd
         __all__ = sorted(["getcwd"])
         log(__all__)
+        """,
+    ),
+    "what nothing used before, and whose rights it is": (
+        """
+        # Copyright 2013, Nobody
+        from os import sep
+        from typing import TYPE_CHECKING
+        if TYPE_CHECKING:
+            try:
+                from os import curdir
+            except Exception:
+                curdir = None
+        def f(x):
+            if not NEW:
+                return sep
+            return x
+        log(f(1))
+        """,
+        """
+        # Copyright 2013, Nobody
+        from typing import TYPE_CHECKING
+        if TYPE_CHECKING:
+            try:
+                from os import curdir
+            except Exception:
+                curdir = None
+        def f(x):
+            return x
+        log(f(1))
         """,
     ),
 }

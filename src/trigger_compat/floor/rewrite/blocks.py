@@ -16,6 +16,7 @@ from trigger_compat.floor.scan.syntax import first_line, last_line
 
 _MAY_SPAN_LINES: Final = re.compile(r"\"{3}|'{3}|\\$", re.MULTILINE)
 """A string that goes on in the next line."""
+_ABOUT_RIGHTS: Final = re.compile(r"copyright|licen[cs]e|SPDX", re.IGNORECASE)
 _HAVE_DOCSTRINGS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -110,8 +111,9 @@ class Blocks:
         if same_block and not is_block:
             return first
         line = self._lead(first)
-        if line == 1 or self._text.lines[line - 1].lstrip().startswith("#!"):
-            return first  # the head of a file
+        comment = "\n".join(self._text.lines[line - 1 : first - 1])
+        if line == 1 or comment.lstrip().startswith("#!") or _ABOUT_RIGHTS.search(comment):
+            return first  # about the file
         return line
 
     def _lead(self, line: int) -> int:

@@ -80,7 +80,7 @@ class Leftovers:
         # Nobody gets these from here when the code runs.
         type_imports = list(_imports(_type_checking(tree)))
         unused = {bound_name(alias) for node in type_imports for alias in node.names} - looked_up
-        types = {name for name in unused & self._fallbacks if not self._may_export(name)}
+        types = {name for name in unused & self._lost_a_binding(names) if not self._may_export(name)}
         for_types = set(map(id, type_imports))
         replaced = gone & self._imported
         removals += [
@@ -98,6 +98,11 @@ class Leftovers:
                     removals.append(_removal(after, statement))
                 else:
                     removals.append(_part(after, alias))
+
+    def _lost_a_binding(self, names: Names) -> set[str]:
+        """Return the names that had several bindings, as fallbacks have, and have fewer now."""
+        left = Counter(name for name, _ in names.bound)
+        return {name for name in self._fallbacks if left[name] < self._bound[name]}
 
     def _bound_at_once_again(self, after: Text, tree: ast.Module) -> Iterator[ast.stmt]:
         """Yield the values that the next statement, which was under a condition, replaces.
@@ -134,7 +139,7 @@ class Leftovers:
                 name in self._tried - self._used and len(statement.names) == 1
             ):  # only whether it works was asked
                 removals.append(_removal(after, statement))
-        elif name in self._looked_up | self._fallbacks and not alias.asname:
+        elif name in self._looked_up | self._lost_a_binding(names) and not alias.asname:
             edits.append(Edit(*after.span(alias), f"{name} as {name}"))  # others may import it from here
 
     def _unused(
