@@ -855,5 +855,25 @@ RAISES: dict[str, tuple[str, str]] = {
         log(f(1))
         """,
     ),
+    "an import that a function hides": (
+        """
+        if NEW:
+            from os import sep
+        else:
+            sep = None
+        def f(x):
+            if NEW:
+                from os import sep
+                return sep
+            return x
+        log(f(1))
+        """,
+        """
+        def f(x):
+            from os import sep
+            return sep
+        log(f(1))
+        """,
+    ),
 }
 """Each is put below the usual head, which goes too once nothing uses the flag."""

@@ -9,7 +9,15 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
-from trigger_compat.floor.rewrite.names import Names, module_names, names_of, walk
+from trigger_compat.floor.rewrite.names import (
+    Names,
+    imported_in_functions,
+    listed_exports,
+    module_names,
+    names_of,
+    type_checking,
+    walk,
+)
 from trigger_compat.floor.rewrite.text import Edit, Text
 from trigger_compat.floor.scan.bindings import bound_name
 from trigger_compat.floor.scan.model import Category, Removal
@@ -48,7 +56,7 @@ class Leftovers:
         self._bound = Counter(name for name, _ in names.bound)
         aliases = (node.names for node in walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)))
         imported = Counter(bound_name(alias) for each in aliases for alias in each)
-        self._listed = {name for node in tree.body for name in _listed(node)}
+        self._listed = {name for node in tree.body for name in listed_exports(node)}
         self._imported = set(imported)
         self._modules = {name for name, count in imported.items() if count == self._bound[name]}
         self._tried = {
@@ -75,13 +83,17 @@ class Leftovers:
         self, after: Text, tree: ast.Module, names: Names, removals: list[Removal], edits: list[Edit]
     ) -> None:
         """Look at what the module imports, or binds instead of an import that fails."""
-        looked_up = module_names(tree) | names.exported
+        in_code = module_names(tree)
+        looked_up = in_code | names.exported
         gone = {name for name in self._looked_up - looked_up if not self._may_export(name)}
         # Nobody gets these from here when the code runs.
-        type_imports = list(_imports(_type_checking(tree)))
+        type_imports = list(_imports(type_checking(tree)))
         unused = {bound_name(alias) for node in type_imports for alias in node.names} - looked_up
         types = {name for name in unused & self._lost_a_binding(names) if not self._may_export(name)}
         for_types = set(map(id, type_imports))
+        # A function that imports it itself hides the one of the module.
+        hidden = imported_in_functions(tree) & self._lost_a_binding(names) - looked_up
+        gone |= {name for name in hidden if not self._may_export(name)}
         replaced = gone & self._imported
         removals += [
             _removal(after, statement)
@@ -93,7 +105,7 @@ class Leftovers:
             goes = gone | types if id(statement) in for_types else gone
             for alias in statement.names:
                 if bound_name(alias) not in goes:
-                    self._re_exported(statement, alias, names, after, removals, edits)
+                    self._re_exported(statement, alias, names, in_code, after, removals, edits)
                 elif len(statement.names) == 1:
                     removals.append(_removal(after, statement))
                 else:
@@ -124,13 +136,14 @@ class Leftovers:
         statement: ast.Import | ast.ImportFrom,
         alias: ast.alias,
         names: Names,
+        in_code: set[str],
         after: Text,
         removals: list[Removal],
         edits: list[Edit],
     ) -> None:
         """Look at an imported name that nothing here uses."""
         name = bound_name(alias)
-        if name in names.loaded | self._listed or alias.asname == alias.name:
+        if name in in_code | self._listed or alias.asname == alias.name:
             return
         if getattr(statement, "module", None) == "__future__" or name == "*":
             return
@@ -262,16 +275,6 @@ def _imports(body: Sequence[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
             yield node
 
 
-def _type_checking(tree: ast.Module) -> list[ast.stmt]:
-    """Return the statements that only type checkers read."""
-    return [
-        statement
-        for node in top_level(tree.body)
-        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
-        for statement in node.body
-    ]
-
-
 def _part(text: Text, alias: ast.alias) -> Removal:
     """Return the removal of one name of an import."""
     start, end = text.span(alias)
@@ -281,13 +284,6 @@ def _part(text: Text, alias: ast.alias) -> Removal:
         column=start - text.starts[first - 1],
         end_column=end - text.starts[last - 1],
     )
-
-
-def _listed(node: ast.stmt) -> Iterator[str]:
-    """Yield the names in an ``__all__`` that linters can read: a list, not ``sorted(...)``."""
-    is_value = isinstance(node, (ast.Assign, ast.AugAssign)) and "__all__" in ast.unparse(node)
-    if is_value and not any(isinstance(part, ast.Call) for part in walk(node)):
-        yield from (str(part.value) for part in walk(node) if isinstance(part, ast.Constant))
 
 
 def _imported(body: Sequence[ast.stmt]) -> Iterator[str]:
