@@ -18,7 +18,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from trigger_compat.floor.rewrite.raising import Raise, raise_floor
+from trigger_compat.floor.rewrite.change import Raise
+from trigger_compat.floor.rewrite.raising import raise_floor
 from trigger_compat.floor.scan import scanner, source
 from trigger_compat.floor.scan.releases import parse_floor
 from trigger_compat.parsing import parse_python

@@ -236,7 +236,7 @@ RAISES: dict[str, tuple[str, str]] = {
                 log(2)
             if (x) and (y):
                 log(3)
-            if not (x):
+            if not x:
                 log(4)
             while x:
                 x = False
@@ -313,7 +313,7 @@ RAISES: dict[str, tuple[str, str]] = {
         """
         def f(x):
             a = x
-            b = (x) + 1
+            b = x + 1
             c = x + 1
             d = (
                 "a long text that does not fit with the rest of the line that it stands on, so it stays"
@@ -577,6 +577,302 @@ RAISES: dict[str, tuple[str, str]] = {
         """,
         """
         log(1)
+        """,
+    ),
+    "marks of a module": (
+        """
+        import pytest
+        pytestmark = pytest.mark.skipif(not NEW, reason="new")
+        class TestIt:
+            pytestmark = [pytest.mark.usefixtures("a"), pytest.mark.skipif(not NEW, reason="new")]
+            def test_it(self): ...
+        """,
+        """
+        import pytest
+        class TestIt:
+            pytestmark = [pytest.mark.usefixtures("a")]
+            def test_it(self): ...
+        """,
+    ),
+    "nothing is left to suppress": (
+        """
+        from contextlib import suppress
+        def f(x):
+            with suppress(AttributeError, KeyError):
+                if not NEW:
+                    log(x)
+            return x
+        log(f(1))
+        """,
+        """
+        def f(x):
+            return x
+        log(f(1))
+        """,
+    ),
+    "parentheses around one operand": (
+        """
+        def f(x):
+            a = not (x and NEW)
+            b = [1 if (not NEW or x) else 2, (x if NEW else 3)]
+            return a, b, str (x if NEW else 1)
+        log(f(1), f(0))
+        """,
+        """
+        def f(x):
+            a = not x
+            b = [1 if x else 2, x]
+            return a, b, str (x)
+        log(f(1), f(0))
+        """,
+    ),
+    "a docstring moves, another text does not": (
+        """
+        import inspect
+        if NEW:
+            class A:
+                '''One.
+
+                Two.
+                '''
+                text = '''
+                three
+                '''
+        log(inspect.getdoc(A), A.text)
+        """,
+        """
+        import inspect
+        class A:
+            '''One.
+
+            Two.
+            '''
+            text = '''
+                three
+                '''
+        log(inspect.getdoc(A), A.text)
+        """,
+    ),
+    "a value that the next statement replaces": (
+        """
+        sep = None
+        if NEW:
+            from os import sep
+        def f():
+            path = "old"
+            if NEW:
+                path = "new"
+            kept = 1
+            kept = 2
+            try:
+                seen = 1
+                if NEW:
+                    seen = 1 // 0
+            except ZeroDivisionError:
+                log(seen)
+            return path, kept, sep
+        log(f())
+        """,
+        """
+        from os import sep
+        def f():
+            path = "new"
+            kept = 1
+            kept = 2
+            try:
+                seen = 1
+                seen = 1 // 0
+            except ZeroDivisionError:
+                log(seen)
+            return path, kept, sep
+        log(f())
+        """,
+    ),
+    "a return at the end": (
+        """
+        def f():
+            if NEW:
+                yield 1
+                return
+            yield 2
+        def g(x):
+            if NEW:
+                log(x)
+            return
+        log(list(f()), g(1))
+        """,
+        """
+        def f():
+            yield 1
+        def g(x):
+            log(x)
+            return
+        log(list(f()), g(1))
+        """,
+    ),
+    "a variable that a linter is told about": (
+        """
+        def f():
+            a = len("a")  # noqa: F841
+            if not NEW:
+                log(a)
+        f()
+        """,
+        """
+        def f():
+            a = len("a")  # noqa: F841
+        f()
+        """,
+    ),
+    "an import that fails, for dead code": (
+        """
+        try:
+            from airflow.nowhere import Thing
+        except ImportError:
+            Thing = None
+        def f(x):
+            if not NEW:
+                return Thing(x)
+            return x
+        log(f(1))
+        """,
+        """
+        def f(x):
+            return x
+        log(f(1))
+        """,
+    ),
+    "dead code that has to stay": (
+        """
+        def is_new():
+            return None
+        # about the old way
+        if not NEW:
+            old = 1
+            def f():
+                return 1 if NEW else 2
+        def g():
+            return old
+        log(is_new(), 1 if NEW else 2)
+        """,
+        """
+        def is_new():
+            return None
+        # about the old way
+        if not NEW:
+            old = 1
+            def f():
+                return 1 if NEW else 2
+        def g():
+            return old
+        log(is_new(), 1)
+        """,
+    ),
+    "re-exports that nothing uses": (
+        """
+        from typing import TYPE_CHECKING
+        if TYPE_CHECKING:
+            try:
+                from airflow.sdk import New
+            except ImportError:
+                New = None
+        else:
+            if NEW:
+                from os import pardir
+            else:
+                pardir = None
+        log(1)
+        """,
+        """
+        from typing import TYPE_CHECKING
+        if TYPE_CHECKING:
+            pass
+        else:
+            from os import pardir as pardir
+        log(1)
+        """,
+    ),
+    "another binding of an import": (
+        """
+        import sys
+        if sys.platform == "darwin":
+            getcwd = lambda: log(0)
+        else:
+            from os import getcwd
+        def f(x):
+            if not NEW:
+                log(getcwd())
+            return x
+        log(f(1))
+        """,
+        """
+        def f(x):
+            return x
+        log(f(1))
+        """,
+    ),
+    "names that a list of exports takes from a call": (
+        """
+        if NEW:
+            from os import getcwd
+        else:
+            getcwd = None
+        __all__ = sorted(["getcwd"])
+        log(__all__)
+        """,
+        """
+        from os import getcwd as getcwd
+        __all__ = sorted(["getcwd"])
+        log(__all__)
+        """,
+    ),
+    "what nothing used before, and whose rights it is": (
+        """
+        # Copyright 2013, Nobody
+        from os import sep
+        from typing import TYPE_CHECKING
+        if TYPE_CHECKING:
+            try:
+                from os import curdir
+            except Exception:
+                curdir = None
+        def f(x):
+            if not NEW:
+                return sep
+            return x
+        log(f(1))
+        """,
+        """
+        # Copyright 2013, Nobody
+        from typing import TYPE_CHECKING
+        if TYPE_CHECKING:
+            try:
+                from os import curdir
+            except Exception:
+                curdir = None
+        def f(x):
+            return x
+        log(f(1))
+        """,
+    ),
+    "an import that a function hides": (
+        """
+        if NEW:
+            from os import sep
+        else:
+            sep = None
+        def f(x):
+            if NEW:
+                from os import sep
+                return sep
+            return x
+        log(f(1))
+        """,
+        """
+        def f(x):
+            from os import sep
+            return sep
+        log(f(1))
         """,
     ),
 }

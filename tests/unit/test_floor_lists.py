@@ -6,7 +6,7 @@ import re
 
 from trigger_compat.floor.raise_command import _lines
 from trigger_compat.floor.report.render.wording import by_file
-from trigger_compat.floor.rewrite.raising import Left
+from trigger_compat.floor.rewrite.change import Left
 from trigger_compat.floor.scan.mentions import LOOKS_LIKE
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from textwrap import dedent, indent
 
@@ -77,6 +78,7 @@ def test_all_lines_that_stay_are_lines_of_the_source(tmp_path: Path, code: str) 
 
 def _is_part(line: str, old: str) -> bool:
     """Say whether a line is a text without some characters, apart from the words a rewrite writes."""
+    line = re.sub(r"\b(\w+) as \1\b", r"\1", line)  # a name that others may import from here
     for word in ("True", "False", "pass", "else", "return", "if"):
         line = line.replace(word, "")
     characters = iter(old)
@@ -108,10 +110,10 @@ def test_tabs_and_a_missing_newline_stay(tmp_path: Path, code: str) -> None:
 @pytest.mark.parametrize(
     ("code", "after"),
     [
-        ("x = (a if NEW else b or c) * 2\n", "x = (a) * 2\n"),
+        ("x = (a if NEW else b or c) * 2\n", "x = a * 2\n"),
         ("x = (b if not NEW else a or c) * 2\n", "x = (a or c) * 2\n"),
         ("x = [(a, b), NEW]\n", "x = [(a, b), True]\n"),
-        ("def f(x): return not (x and NEW)\n", "def f(x): return not (x)\n"),
+        ("def f(x): return not (x and NEW)\n", "def f(x): return not x\n"),
         ("if NEW and 'é': ü = 'ß' if é else 'ö'\n", "if 'é': ü = 'ß' if é else 'ö'\n"),
         ("with a as b, c: pass\nif NEW: pass\n", "with a as b, c: pass\npass\n"),
     ],
@@ -271,7 +273,7 @@ def test_a_value_that_may_have_an_effect_is_still_evaluated(tmp_path: Path, valu
 def test_an_operand_that_an_earlier_one_settles_goes(tmp_path: Path) -> None:
     code = "def f(y):\n    if NEW and (y or not NEW): return 1\n    return not NEW or (y and NEW)\n"
 
-    assert raised(tmp_path, HEAD + code) == "def f(y):\n    if (y): return 1\n    return (y and True)\n"
+    assert raised(tmp_path, HEAD + code) == "def f(y):\n    if y: return 1\n    return (y and True)\n"
 
 
 def test_strings_over_several_lines_keep_their_text(tmp_path: Path) -> None:

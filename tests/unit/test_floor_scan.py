@@ -301,7 +301,34 @@ CASES: dict[str, tuple[str, list[str]]] = {
         }
         def __getattr__(name): ...
         """,
-        ["2 ~dead 3.0", "3 ~dead 3.0", "3 ~dead 3.0"],
+        ["2 ~dead 3.0"],
+    ),
+    "a lazy map whose rows are taken apart": (
+        """
+        _MAP = {"New": ("airflow.sdk", "airflow.old")}
+        def __getattr__(name):
+            row = _MAP[name]
+            new, old = row
+        """,
+        [],
+    ),
+    "a lazy map whose rows are indexed": (
+        """
+        _MAP = {"New": ("airflow.sdk", "airflow.old")}
+        def __getattr__(name):
+            return _MAP[name][-1]
+        """,
+        [],
+    ),
+    "a lazy map in a loop": (
+        """
+        _MAP = {"New": ("airflow.sdk", "airflow.old")}
+        OTHER = {"New": ("airflow.sdk", "airflow.old")}
+        for name, (new, old) in _MAP.items(): ...
+        for name, places in OTHER.items(): ...
+        def __getattr__(name): ...
+        """,
+        ["2 ~dead 3.0"],
     ),
     "a local name hides the flag": (
         """

@@ -15,7 +15,8 @@ from trigger_compat.diffs import unified_diff
 from trigger_compat.errors import SourceError, UnknownFloor, UsageError
 from trigger_compat.floor import targets
 from trigger_compat.floor.report import ignores
-from trigger_compat.floor.rewrite.raising import Left, Raise, raise_floor
+from trigger_compat.floor.rewrite.change import Left, Raise
+from trigger_compat.floor.rewrite.raising import raise_floor
 from trigger_compat.floor.scan import names, releases, scanner, source
 from trigger_compat.floor.scan.mentions import LOOKS_LIKE
 

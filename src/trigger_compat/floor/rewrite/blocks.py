@@ -10,11 +10,14 @@ from typing import Any, Final
 
 from trigger_compat.floor.rewrite.decisions import Decisions
 from trigger_compat.floor.rewrite.expressions import Expressions
+from trigger_compat.floor.rewrite.names import walk
 from trigger_compat.floor.rewrite.text import Edit, Text
 from trigger_compat.floor.scan.syntax import first_line, last_line
 
 _MAY_SPAN_LINES: Final = re.compile(r"\"{3}|'{3}|\\$", re.MULTILINE)
 """A string that goes on in the next line."""
+_ABOUT_RIGHTS: Final = re.compile(r"copyright|licen[cs]e|SPDX", re.IGNORECASE)
+_HAVE_DOCSTRINGS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 class Blocks:
@@ -35,12 +38,26 @@ class Blocks:
             self._delete(tree.body)
         if self._moved:
             moved = "\n".join(self._text.lines[line - 1] for line in self._moved)
-            protected = self._text.in_strings() if _MAY_SPAN_LINES.search(moved) else ()
+            protected = self._text.in_strings() if _MAY_SPAN_LINES.search(moved) else set()
+            protected -= self._docstring_lines(tree) if protected else set()
             for line, characters in self._moved.items():
                 if line not in protected:
                     start = self._text.starts[line - 1]
                     self.edits.append(Edit(start, start + min(characters, self._text.column(line))))
         return self.edits
+
+    def _docstring_lines(self, tree: ast.Module) -> set[int]:
+        """Return the lines of docstrings that can move with the code around them."""
+        found: set[int] = set()
+        for node in walk(tree):
+            if isinstance(node, _HAVE_DOCSTRINGS) and isinstance(text := node.body[0], ast.Expr):
+                lines = [line for line in range(text.lineno + 1, last_line(text) + 1) if line in self._moved]
+                full = [line for line in lines if not self._text.is_blank(line)]
+                if isinstance(text.value, ast.Constant) and all(
+                    self._moved[line] <= self._text.column(line) for line in full
+                ):
+                    found.update(lines)
+        return found
 
     def _block(self, body: Sequence[ast.stmt]) -> bool:
         """Rewrite the statements of a block, and return whether all go; these are not deleted yet."""
@@ -94,8 +111,9 @@ class Blocks:
         if same_block and not is_block:
             return first
         line = self._lead(first)
-        if line == 1 or self._text.lines[line - 1].lstrip().startswith("#!"):
-            return first  # the head of a file
+        comment = "\n".join(self._text.lines[line - 1 : first - 1])
+        if line == 1 or comment.lstrip().startswith("#!") or _ABOUT_RIGHTS.search(comment):
+            return first  # about the file
         return line
 
     def _lead(self, line: int) -> int:

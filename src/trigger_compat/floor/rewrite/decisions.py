@@ -71,7 +71,7 @@ class Decisions:
     def goes(self, node: ast.stmt) -> bool:
         """Say whether a statement goes as a whole."""
         first, last = first_line(node), last_line(node)
-        if self.drops(first, last):
+        if self.drops(first, last) or (isinstance(node, ast.Assign) and self._headers.get(first) == last):
             return True
         names = set(_names(node)) if self._in_part else set()
         return any(

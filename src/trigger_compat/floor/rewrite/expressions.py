@@ -17,7 +17,11 @@ _LONGEST: Final = 88
 _NEEDS_PARENTHESES: Final = (ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Tuple, ast.GeneratorExp)
 _BEFORE_A_WHOLE: Final = ("if", "elif", "while", "return", "assert", "=")
 """What stands before an expression that ends with its statement or its header."""
-
+_ATOMS: Final = (ast.Name, ast.Attribute, ast.Subscript, ast.Call)
+_BEFORE_AN_ATOM: Final = re.compile(
+    r"(?:^|[=,:(\[{]|\b(?:not|and|or|if|elif|else|while|in|return|assert))\s*$"
+)
+"""What stands before an expression in parentheses, and does not call it."""
 _ENDS_EXPRESSION: Final = re.compile(
     r"[ \t]*(?:[:,]|(?:#[^\n]*)?\n\s*(?![-+*/%@<>=!&|^.(\[]|(?:and|or|if|else|in|is|not|for)\b))"
 )
@@ -208,7 +212,7 @@ class Expressions:
         Before: ``x = (``, ``new()``, ``if AIRFLOW_V_3_0_PLUS``, ``else old()``, ``)``, each on a line
         After 3.0: ``x = new()``
         """
-        outer = self._parentheses(self._text.span(node))
+        outer = self._parentheses(self._text.span(node), is_atom=isinstance(alive, _ATOMS))
         text = self._text.text
         if outer is None or isinstance(alive, _NEEDS_PARENTHESES):
             return False
@@ -221,18 +225,23 @@ class Expressions:
         self._edits += [Edit(outer[0], span[0], space), Edit(span[1], outer[1])]
         return True
 
-    def _parentheses(self, span: Span) -> Span | None:
-        """Return the parentheses right around a span if that is a whole expression."""
+    def _parentheses(self, span: Span, *, is_atom: bool) -> Span | None:
+        """Return the parentheses right around a span if it needs none.
+
+        :param is_atom: whether it needs none wherever it stands.
+        """
         text = self._text.text
         before, after = text[: span[0]].rstrip(), text[span[1] :]
         if not before.endswith("(") or not after.lstrip().startswith(")"):
             return None
+        outer = len(before) - 1, span[1] + after.index(")") + 1
         head = before[:-1].rstrip(" \t")
         line = head[head.rfind("\n") + 1 :]
+        if is_atom and _BEFORE_AN_ATOM.search(line):
+            return outer
         if not (line.endswith("=") or line.split(" ")[-1].strip() in _BEFORE_A_WHOLE) or line.endswith("=="):
             return None
-        end = span[1] + after.index(")") + 1
-        return (len(before) - 1, end) if _ENDS_EXPRESSION.match(text, end) else None
+        return outer if _ENDS_EXPRESSION.match(text, outer[1]) else None
 
     def elements(self, elements: Sequence[Any], owner: ast.AST | None) -> bool:
         """Take elements out, with their commas and the comments above them; return whether none is left.

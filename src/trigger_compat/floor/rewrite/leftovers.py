@@ -6,9 +6,18 @@ import ast
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Final
 
-from trigger_compat.floor.rewrite.names import Names, module_names, names_of, walk
+from trigger_compat.floor.rewrite.names import (
+    Names,
+    imported_in_functions,
+    listed_exports,
+    module_names,
+    names_of,
+    type_checking,
+    walk,
+)
 from trigger_compat.floor.rewrite.text import Edit, Text
 from trigger_compat.floor.scan.bindings import bound_name
 from trigger_compat.floor.scan.model import Category, Removal
@@ -37,59 +46,113 @@ class Leftovers:
         self.still_evaluated = []
         places = Text(text)
         self._functions = {_code(places, node) for node in walk(tree) if isinstance(node, _FUNCTIONS)}
+        self._end_in_return = {
+            node.name for node in walk(tree) if isinstance(node, _FUNCTIONS) and _ends_in_return(places, node)
+        }
+        self._pairs = {_pair_code(places, first, second) for first, second in _pairs(tree)}
         self._may_export = may_export
         self._used = names.loaded
         self._looked_up = module_names(tree)
         self._bound = Counter(name for name, _ in names.bound)
         aliases = (node.names for node in walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)))
         imported = Counter(bound_name(alias) for each in aliases for alias in each)
+        self._listed = {name for node in tree.body for name in listed_exports(node)}
+        self._imported = set(imported)
         self._modules = {name for name, count in imported.items() if count == self._bound[name]}
         self._tried = {
             name for node in walk(tree) if isinstance(node, ast.Try) for name in _imported(node.body)
         }
 
+        self._fallbacks = self._tried | {name for name, count in self._bound.items() if count > 1}
+
     def find(self, after: Text, tree: ast.Module, names: Names) -> tuple[list[Removal], list[Edit]]:
         """Return what to take out of a rewritten module: statements, and parts of them."""
-        removals: list[Removal] = []
+        removals = [_removal(after, node) for node in self._bound_at_once_again(after, tree)]
         edits: list[Edit] = []
         for node in walk(tree):
             if isinstance(node, _FUNCTIONS) and self._has_changed(after, node):
                 unused = self._used - names_of(node).loaded
                 for inner in walk(node) if unused else ():
                     self._unused(inner, unused, after, removals, edits)
-        looked_up = module_names(tree)
-        for statement in _imports(tree.body):
-            for alias in statement.names:
-                name = bound_name(alias)
-                if name in self._looked_up - looked_up - names.exported and not self._may_export(name):
-                    removals.append(
-                        _removal(after, statement) if len(statement.names) == 1 else _part(after, alias)
-                    )
-                elif statement in tree.body:
-                    self._imported(statement, alias, names, after, removals, edits)
+                if _ends_in_return(after, node) and node.name not in self._end_in_return:
+                    removals.append(_removal(after, node.body[-1]))
+        self._of_the_module(after, tree, names, removals, edits)
         return removals, edits
 
-    def _imported(  # noqa: PLR0917
+    def _of_the_module(
+        self, after: Text, tree: ast.Module, names: Names, removals: list[Removal], edits: list[Edit]
+    ) -> None:
+        """Look at what the module imports, or binds instead of an import that fails."""
+        in_code = module_names(tree)
+        looked_up = in_code | names.exported
+        gone = {name for name in self._looked_up - looked_up if not self._may_export(name)}
+        # Nobody gets these from here when the code runs.
+        type_imports = list(_imports(type_checking(tree)))
+        unused = {bound_name(alias) for node in type_imports for alias in node.names} - looked_up
+        types = {name for name in unused & self._lost_a_binding(names) if not self._may_export(name)}
+        for_types = set(map(id, type_imports))
+        # A function that imports it itself hides the one of the module.
+        hidden = imported_in_functions(tree) & self._lost_a_binding(names) - looked_up
+        gone |= {name for name in hidden if not self._may_export(name)}
+        replaced = gone & self._imported
+        removals += [
+            _removal(after, statement)
+            for statement in top_level(tree.body)
+            if _target(statement) in replaced
+            and (isinstance(statement.value, ast.Lambda) or self._does_nothing(statement.value))  # type: ignore[attr-defined] # it has a target
+        ]
+        for statement in _imports(tree.body):
+            goes = gone | types if id(statement) in for_types else gone
+            for alias in statement.names:
+                if bound_name(alias) not in goes:
+                    self._re_exported(statement, alias, names, in_code, after, removals, edits)
+                elif len(statement.names) == 1:
+                    removals.append(_removal(after, statement))
+                else:
+                    removals.append(_part(after, alias))
+
+    def _lost_a_binding(self, names: Names) -> set[str]:
+        """Return the names that had several bindings, as fallbacks have, and have fewer now."""
+        left = Counter(name for name, _ in names.bound)
+        return {name for name in self._fallbacks if left[name] < self._bound[name]}
+
+    def _bound_at_once_again(self, after: Text, tree: ast.Module) -> Iterator[ast.stmt]:
+        """Yield the values that the next statement, which was under a condition, replaces.
+
+        Before: ``path = "old"``, then ``if AIRFLOW_V_3_0_PLUS: path = "new"``
+        After 3.0: ``path = "new"``
+        """
+        for first, second in _pairs(tree):
+            name = _target(first)
+            if (
+                self._does_nothing(first.value)  # type: ignore[attr-defined] # it has a target
+                and name not in names_of(second).loaded
+                and _pair_code(after, first, second) not in self._pairs
+            ):
+                yield first
+
+    def _re_exported(  # noqa: PLR0917
         self,
         statement: ast.Import | ast.ImportFrom,
         alias: ast.alias,
         names: Names,
+        in_code: set[str],
         after: Text,
         removals: list[Removal],
         edits: list[Edit],
     ) -> None:
         """Look at an imported name that nothing here uses."""
         name = bound_name(alias)
-        if name in names.loaded | names.strings or alias.asname == alias.name:
+        if name in in_code | self._listed or alias.asname == alias.name:
             return
         if getattr(statement, "module", None) == "__future__" or name == "*":
             return
-        if name in self._used:
-            return
         if isinstance(statement, ast.Import):
-            if name in self._tried and len(statement.names) == 1:  # only whether it works was asked
+            if (
+                name in self._tried - self._used and len(statement.names) == 1
+            ):  # only whether it works was asked
                 removals.append(_removal(after, statement))
-        elif (self._bound[name] > 1 or name in self._tried) and not alias.asname:
+        elif name in self._looked_up | self._lost_a_binding(names) and not alias.asname:
             edits.append(Edit(*after.span(alias), f"{name} as {name}"))  # others may import it from here
 
     def _unused(
@@ -98,7 +161,7 @@ class Leftovers:
         """Look at what binds a local name that nothing uses."""
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             target = node.targets[0]
-            if isinstance(target, ast.Name) and target.id in names:
+            if isinstance(target, ast.Name) and target.id in names and not _is_meant(text, node):
                 if self._does_nothing(node.value):
                     removals.append(_removal(text, node))
                 else:
@@ -132,6 +195,47 @@ class Leftovers:
 
     def _has_changed(self, after: Text, node: ast.stmt) -> bool:
         return _code(after, node) not in self._functions
+
+
+def _is_meant(text: Text, node: ast.stmt) -> bool:
+    """Say whether a comment tells a linter that nothing uses a variable."""
+    return any("F841" in line for line in text.lines[first_line(node) - 1 : last_line(node)])
+
+
+def _ends_in_return(text: Text, node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Say whether the last statement of a function does nothing."""
+    last = node.body[-1]
+    does_nothing = isinstance(last, ast.Return) and last.value is None
+    return does_nothing and len(node.body) > 1 and is_alone(text.lines, last, last)
+
+
+def _target(node: ast.stmt) -> str:
+    """Return the only name that an assignment binds."""
+    if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+        return node.targets[0].id
+    return ""
+
+
+def _binds(node: ast.stmt) -> set[str]:
+    """Return the names that a statement surely binds: an assignment, or an import."""
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return set(map(bound_name, node.names))
+    return {_target(node)}
+
+
+def _pairs(tree: ast.Module) -> Iterator[tuple[ast.stmt, ast.stmt]]:
+    """Yield two statements in a row that bind a name; not in ``try``, where a handler may see the first."""
+    tried = {id(inner) for node in walk(tree) if isinstance(node, ast.Try) for inner in walk(node)}
+    for node in walk(tree):
+        for block in (getattr(node, "body", None), getattr(node, "orelse", None)):
+            if isinstance(block, list):
+                for first, second in pairwise(block):
+                    if _target(first) and _target(first) in _binds(second) and id(first) not in tried:
+                        yield first, second
+
+
+def _pair_code(text: Text, first: ast.stmt, second: ast.stmt) -> tuple[str, str]:
+    return _code(text, first), _code(text, second)
 
 
 def _code(text: Text, node: ast.AST) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 
 from trigger_compat.floor.scan.bindings import bound_name, stored_names
 from trigger_compat.floor.scan.model import Removal
+from trigger_compat.floor.scan.syntax import top_level
 
 _BUILTINS: Final = frozenset(dir(builtins))
 _DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -115,14 +116,45 @@ def _is_type(node: ast.AST, child: ast.Constant) -> bool:
     return isinstance(node, (ast.arg, ast.AnnAssign, ast.Subscript, ast.BinOp, ast.Module))
 
 
+def imported_in_functions(tree: ast.Module) -> set[str]:
+    """Return the names that functions import."""
+    return {
+        bound_name(alias)
+        for function in walk(tree)
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for node in walk(function)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in node.names
+    }
+
+
+def listed_exports(node: ast.stmt) -> Iterator[str]:
+    """Yield the names in an ``__all__`` that linters can read: a list, not ``sorted(...)``."""
+    is_value = isinstance(node, (ast.Assign, ast.AugAssign)) and "__all__" in ast.unparse(node)
+    if is_value and not any(isinstance(part, ast.Call) for part in walk(node)):
+        yield from (str(part.value) for part in walk(node) if isinstance(part, ast.Constant))
+
+
+def type_checking(tree: ast.Module) -> list[ast.stmt]:
+    """Return the statements that only type checkers read."""
+    return [
+        statement
+        for node in top_level(tree.body)
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        for statement in node.body
+    ]
+
+
 def _is_exports(node: ast.Assign | ast.AugAssign) -> bool:
     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
     return any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets)
 
 
-def bound_again(before: Names, after: Names, removals: Sequence[Removal]) -> Collection[Removal]:
-    """Return the removals to leave out, because they hold the only binding of a name that is used still."""
-    missing = after.unbound
+def bound_again(before: Names, missing: Collection[str], removals: Sequence[Removal]) -> Collection[Removal]:
+    """Return the removals to leave out, because they hold the only binding of a name that is used still.
+
+    :param missing: the names that are used and not bound after the removals.
+    """
     lines = [(line, name) for name, line in before.bound if name in missing]
     return [
         removal

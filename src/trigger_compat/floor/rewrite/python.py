@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from trigger_compat.floor.rewrite.decisions import Decisions
@@ -19,12 +20,31 @@ _PROVEN: Final = (Category.DEAD, Category.CONSTANT, Category.FLAG, Category.FOLL
 _MAX_ROUNDS: Final = 20
 
 
+@dataclass(slots=True)
+class Remarks:
+    """What a person has to look at in a rewritten file.
+
+    :param still_evaluated: the assignments, as code, of which only the value stays.
+    :param kept: the dead code that had to stay, and why.
+    :param kept_parts: all that stays, with what was found in dead code.
+    """
+
+    still_evaluated: set[str] = field(default_factory=set)
+    kept: list[tuple[Removal, str]] = field(default_factory=list)
+    kept_parts: list[Removal] = field(default_factory=list)
+
+    def keep(self, removals: Collection[Removal], reason: str) -> None:
+        """Note code that stays, and list it if it is dead."""
+        self.kept += [(each, reason) for each in removals if each.category is Category.DEAD]
+        self.kept_parts += removals
+
+
 def without(
     text: str,
     removals: Iterable[Removal],
     tree: ast.Module | None = None,
     may_export: Callable[[str], bool] = lambda name: False,  # noqa: ARG005 - nothing else is there
-    still_evaluated: set[str] | None = None,
+    remarks: Remarks | None = None,
 ) -> str:
     """Return the text of a file without what can be removed.
 
@@ -36,9 +56,10 @@ def without(
     :param removals: those of this file that hold at the new floor.
     :param tree: that of the text, if it was parsed before.
     :param may_export: says whether another module may import a name from this one.
-    :param still_evaluated: gets the assignments, as code, of which only the value stays.
+    :param remarks: gets what a person has to look at.
     """
     chosen = [removal for removal in removals if removal.category in _PROVEN]
+    remarks = remarks or Remarks()
     if not chosen:
         return text
     whole = text if text.endswith("\n") else f"{text}\n"
@@ -49,20 +70,34 @@ def without(
         try:
             after = parse_python(result)
         except SyntaxError:
+            remarks.keep(chosen, "the rest would not be valid Python")
             return text
         names_after = names_of(after)
-        needed = bound_again(names, names_after, chosen)
+        missing = names_after.unbound
+        needed = bound_again(names, missing, chosen)
         if needed:
-            chosen = [removal for removal in chosen if removal not in needed]
-        elif names_after.unbound - names.unbound:
+            used = ", ".join(sorted(missing - names.unbound))
+            remarks.keep(needed, f"code that stays uses {used}")
+            inside = [each for each in chosen if any(_is_about(each, other) for other in needed)]
+            remarks.kept_parts += inside
+            chosen = [removal for removal in chosen if removal not in needed and removal not in inside]
+        elif missing - names.unbound:
+            remarks.keep(chosen, f"the rest uses {', '.join(sorted(missing - names.unbound))}")
             return text
         else:
             leftovers = Leftovers(whole, before, names, may_export)
             result = _without_leftovers(result, after, names_after, leftovers)
-            if still_evaluated is not None:
-                still_evaluated.update(leftovers.still_evaluated)
+            remarks.still_evaluated.update(leftovers.still_evaluated)
             return result if whole is text else result.removesuffix("\n")
     return text
+
+
+def _is_about(removal: Removal, kept: Removal) -> bool:
+    """Say whether a removal is in code that has to stay, or a comment right above that."""
+    if kept.category is not Category.DEAD or kept.end_column or removal == kept:
+        return False
+    is_above = removal.end == kept.line - 1 and removal.category is Category.FOLLOWS
+    return is_above or (kept.line <= removal.line and removal.end <= kept.end)
 
 
 def _without_leftovers(text: str, tree: ast.Module, names: Names, leftovers: Leftovers) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from trigger_compat.floor.rewrite.chains import Branch, branches_of
 from trigger_compat.floor.rewrite.text import Edit
 from trigger_compat.floor.rewrite.tries import Tries
-from trigger_compat.floor.scan.syntax import last_line
+from trigger_compat.floor.scan.syntax import last_line, last_part
 
 _PURE: Final = (
     ast.Name, ast.Attribute, ast.Constant, ast.Compare, ast.BoolOp, ast.UnaryOp, ast.expr_context, ast.boolop,
@@ -158,7 +158,11 @@ class Statements(Tries):
             )
             return False
         self._expressions.parts_of(node)
-        self._fill(node.body)
+        if not self._block(node.body):
+            return False
+        if all(map(_only_suppresses, node.items)):
+            return True
+        self._pass(node.body)
         return False
 
     def rewrite_match(self, node: ast.Match) -> bool:
@@ -189,6 +193,11 @@ class Statements(Tries):
 
     def _drops_case(self, case: ast.match_case) -> bool:
         return self._decisions.drops(case.pattern.lineno, last_line(case.body[-1]))
+
+
+def _only_suppresses(item: ast.withitem) -> bool:
+    call = item.context_expr
+    return isinstance(call, ast.Call) and last_part(ast.unparse(call.func)) == "suppress"
 
 
 def _is_pure(test: ast.expr | None) -> bool:

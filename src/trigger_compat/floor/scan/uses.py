@@ -125,6 +125,25 @@ def imports_of(name: str, module: Module, uses: Uses, resolve: Resolve) -> Itera
             yield from uses.names.get((place[0], name), ())
 
 
+def patches_of(name: str, module: Module, modules: Iterable[Module]) -> Iterator[Place]:
+    """Yield where a text or ``setattr`` may mean a name in a module: ``patch("package.hook.NEW", False)``."""
+    own = module.parts[-1] if module.parts else ""
+    pattern = patch_pattern(own, name)
+    for other in modules:
+        if other is not module and name in other.words and own in other.words:
+            for match in pattern.finditer(other.text):
+                line = other.text.count("\n", 0, match.end()) + 1
+                yield other.file, line, match.end() - other.text.rfind("\n", 0, match.end()) - 2
+
+
+def patch_pattern(module: str, name: str) -> re.Pattern[str]:
+    """Return a pattern of what may change a name of a module from outside; ``f"{HOOK}.NEW"`` may mean any."""
+    quoted = rf"{name}[\"']"
+    return re.compile(
+        rf"[\"'][\w.]*\b{module}\.{quoted}|\}}\.{quoted}|setattr\(\s*(?:\w+\.)*{module},\s*[\"']{quoted}"
+    )
+
+
 def _means(origin: str, module: Module, resolve: Resolve) -> bool:
     found = resolve(origin)
     if found is None:  # it is not in the source, or several modules are called so

@@ -80,6 +80,8 @@ def _visit_assigned(walker: Walker, node: Assignment, value: Value, reach: Reach
             walker.expression(node.value, reach, dead_from)
         for part in (getattr(node, "annotation", None), *targets_of(node)):
             walker.expression(part, reach, dead_from)
+    elif name == "pytestmark":
+        skip_marks.visit_pytestmark(walker, node, reach, dead_from)
     elif walker.reports and not flags.report_definition(walker, node, value, reach, dead_from):
         stays = name not in walker.scope.stored.unstable
         with walker.covering(stays and _understood(walker, node, value, reach)):
@@ -87,7 +89,7 @@ def _visit_assigned(walker: Walker, node: Assignment, value: Value, reach: Reach
         if name == "__all__":
             flags.report_exports(walker, node, dead_from)
         elif isinstance(node.value, ast.Dict):
-            lazy_imports.report_fallbacks(walker, node.value, dead_from)
+            lazy_imports.report_fallbacks(walker, name, node.value, dead_from)
 
 
 def _understood(walker: Walker, node: ast.stmt, value: Value, reach: Reach) -> bool:

@@ -12,7 +12,7 @@ from typing import Final
 from trigger_compat.floor.scan.model import Category, Removal, Role
 from trigger_compat.floor.scan.releases import NEVER, Point, floor_name
 from trigger_compat.floor.scan.source import Module
-from trigger_compat.floor.scan.uses import DeadCode, Place, Resolve, Uses, imports_of, uses_of
+from trigger_compat.floor.scan.uses import DeadCode, Place, Resolve, Uses, imports_of, patches_of, uses_of
 
 _GONE: Final = (Category.DEAD, Category.CONSTANT, Category.FLAG)
 
@@ -31,7 +31,7 @@ def keep_used_flags(
     others = [removal for removal in removals if removal.role in (None, Role.VALUE)]
     uses = uses_of(modules, {name for removal in flags for name in removal.names}) if flags else Uses()
     by_file = {module.file: module for module in modules}
-    pairs = [(flag, tuple(_places(flag, by_file[flag.file], uses, resolve))) for flag in flags]
+    pairs = [(flag, tuple(_places(flag, by_file[flag.file], modules, uses, resolve))) for flag in flags]
     while True:
         flags = [flag for flag, _ in pairs]
         dead = DeadCode([removal for removal in [*others, *flags] if removal.category in _GONE])
@@ -69,7 +69,9 @@ def _last_of_each_name(flags: Sequence[Removal]) -> Mapping[tuple[str, str], Poi
     return latest
 
 
-def _places(flag: Removal, module: Module, uses: Uses, resolve: Resolve) -> Iterator[Place]:
+def _places(
+    flag: Removal, module: Module, modules: Sequence[Module], uses: Uses, resolve: Resolve
+) -> Iterator[Place]:
     """Yield the places that use a flag, or may."""
     if flag.role is Role.EXPORT:
         return
@@ -82,3 +84,4 @@ def _places(flag: Removal, module: Module, uses: Uses, resolve: Resolve) -> Iter
             yield from words
         else:
             yield from (place for place in words if place[0] == flag.file)
+            yield from patches_of(name, module, modules)

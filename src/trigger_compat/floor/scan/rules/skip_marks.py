@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from trigger_compat.floor.scan.abstract_values import SkipMark
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.reach import Reach
-from trigger_compat.floor.scan.releases import Point, floor_name, gone_from
+from trigger_compat.floor.scan.releases import NEVER, Point, floor_name, gone_from
 from trigger_compat.floor.scan.scopes import Scope
-from trigger_compat.floor.scan.syntax import FunctionDefinition, first_line, last_line
+from trigger_compat.floor.scan.syntax import Assignment, FunctionDefinition, first_line, last_line
 from trigger_compat.floor.scan.walk import Walker
 
 
@@ -33,6 +33,33 @@ def _pytestmark(walker: Walker, node: ast.stmt) -> SkipMark | None:
     with walker.inside(Scope(walker.scope)):  # pytest reads it when all of the module is there
         value = walker.value(node.value)
     return value if isinstance(value, SkipMark) else None
+
+
+def visit_pytestmark(walker: Walker, node: Assignment, reach: Reach, dead_from: Point) -> None:
+    """Report marks of a module or class that skip nothing from a floor on.
+
+    Before: ``pytestmark = [pytest.mark.db_test, pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="...")]``
+    After 3.0: ``pytestmark = [pytest.mark.db_test]``
+    """
+    is_list = isinstance(node.value, (ast.List, ast.Tuple))
+    marks = node.value.elts if isinstance(node.value, (ast.List, ast.Tuple)) else [node.value]
+    idle = [_idle_from(walker, mark, reach) for mark in marks]
+    point = max(idle, default=NEVER)
+    if point < dead_from:
+        walker.recorder.node(node, point, Category.CONSTANT, _skips_nothing(point))
+    for mark, since in zip(marks, idle, strict=True):
+        if is_list and since < min(dead_from, point):
+            walker.recorder.part(mark, since, Category.CONSTANT, _skips_nothing(since))
+        walker.expression(mark, reach, min(dead_from, since))
+
+
+def _idle_from(walker: Walker, mark: ast.expr | None, reach: Reach) -> Point:
+    value = walker.value(mark)
+    return gone_from(reach.may & ~value.runs, reach.may) if isinstance(value, SkipMark) else NEVER
+
+
+def _skips_nothing(point: Point) -> str:
+    return f"the mark skips nothing on Airflow >= {floor_name(point)}"
 
 
 def report_decorators(
@@ -63,8 +90,7 @@ def report_decorators(
     for decorator, mark in marks:
         idle = gone_from(reach.may & ~mark.runs, reach.may)
         if idle < point:
-            reason = f"the mark skips nothing on Airflow >= {floor_name(idle)}"
-            walker.recorder.node(decorator, idle, Category.CONSTANT, reason)
+            walker.recorder.node(decorator, idle, Category.CONSTANT, _skips_nothing(idle))
         elif point == dead_from:
             walker.parts_of(decorator, reach, dead_from)
     return inside, point
@@ -85,7 +111,6 @@ def visit_call(walker: Walker, node: ast.Call, reach: Reach, dead_from: Point) -
             reason = f"the test is skipped on Airflow >= {floor_name(point)}"
             walker.recorder.part(node, point, Category.DEAD, reason, branch=True)
         elif idle < dead_from:
-            reason = f"the mark skips nothing on Airflow >= {floor_name(idle)}"
-            walker.recorder.part(marks, idle, Category.CONSTANT, reason)
+            walker.recorder.part(marks, idle, Category.CONSTANT, _skips_nothing(idle))
         dead_from = min(point, idle)
     walker.parts_of(node, reach, dead_from)

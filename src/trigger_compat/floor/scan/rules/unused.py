@@ -27,7 +27,16 @@ from trigger_compat.floor.scan.syntax import (
     nodes_in,
     top_level,
 )
-from trigger_compat.floor.scan.uses import DeadCode, Place, Resolve, Uses, imports_of, place_of, uses_of
+from trigger_compat.floor.scan.uses import (
+    DeadCode,
+    Place,
+    Resolve,
+    Uses,
+    imports_of,
+    patches_of,
+    place_of,
+    uses_of,
+)
 
 _MAX_ROUNDS: Final = 10
 
@@ -73,7 +82,7 @@ def unused(
         points = {
             symbol: point
             for symbol in symbols
-            if (point := _unused_from(symbol, uses, dead, resolve)) < NEVER
+            if (point := _unused_from(symbol, modules, uses, dead, resolve)) < NEVER
         }
         if not points:
             return
@@ -133,7 +142,9 @@ def _is_private(name: str) -> bool:
     return name.startswith("_") and not name.endswith("__")
 
 
-def _unused_from(symbol: _Symbol, uses: Uses, dead: DeadCode, resolve: Resolve) -> Point:
+def _unused_from(
+    symbol: _Symbol, modules: Sequence[Module], uses: Uses, dead: DeadCode, resolve: Resolve
+) -> Point:
     """Return the floor from which on nothing uses a symbol.
 
     :returns: ``NEVER`` too if nothing used it before, or if it goes earlier for another reason.
@@ -144,6 +155,9 @@ def _unused_from(symbol: _Symbol, uses: Uses, dead: DeadCode, resolve: Resolve) 
         lines = range(symbol.node.lineno, last_line(symbol.node) + 1)
         places = [place for place in places if place[0] != symbol.module.file or place[1] not in lines]
     point = max(map(dead.at, places), default=NEVER)
+    if point < NEVER and symbol.alias and not symbol.function:  # a test may patch it here
+        patches = patches_of(symbol.name, symbol.module, modules)
+        point = max(point, *map(dead.at, patches), 0)
     return point if point < dead.at(place_of(symbol.module, own)) else NEVER
 
 
