@@ -20,13 +20,14 @@ from packaging.version import Version
 
 from tests.unit.floor_traps import FIRST, HEAD, TRAPS
 from tests.unit.floor_traps_more import MORE_TRAPS
+from tests.unit.floor_traps_third import THIRD_TRAPS
 from tests.unit.floors import RELEASES, scanned
 from trigger_compat.floor.rewrite.python import without
 from trigger_compat.floor.scan import scanner, source
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.releases import index_of
 
-ALL_TRAPS = TRAPS | MORE_TRAPS
+ALL_TRAPS = TRAPS | MORE_TRAPS | THIRD_TRAPS
 CODES = {name: dedent(code).lstrip("\n") for name, (_, code) in ALL_TRAPS.items()}
 LISTED = {name: (lines, CODES[name]) for name, (lines, _) in ALL_TRAPS.items()}
 UNUSUAL = ("2.11.0rc1", "2.11.1", "3.0.0rc1", "3.0.10", "3.1.0b1", "3.2.0rc2", "3.2.0+local.1", "3.3.0.dev0")
