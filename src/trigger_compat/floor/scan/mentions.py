@@ -132,7 +132,7 @@ def _flags_in_texts(node: ast.AST, lookups: Collection[str]) -> Iterator[ast.Con
         if (
             isinstance(part, ast.Constant)
             and isinstance(text, str)
-            and (text in lookups or _FLAG.search(text))
+            and (last_part(text) in lookups or _FLAG.search(text))
         ):
             yield part
 
