@@ -31,11 +31,11 @@ if __name__ == "__main__":
 import nox
 
 from benchmarks import sessions as benchmark
+from tests import conformance as contract_suite
 from tests.e2e import runs
 from tests.mutation import session as mutation
 from tests.quick import session as quick_session
 from tests.soak import session as soaking
-from tools import conformance as contract_suite
 from tools import distribution, generated, name_table, parallel, sessions, type_checks
 from tools import refresh as index
 from tools.environments import BUILD, EXTRAS, TEST_REQUIREMENTS, group, install_once

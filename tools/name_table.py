@@ -32,9 +32,7 @@ def write(session: nox.Session) -> None:
     probes = [_names_of(session, row) for row in rows]
     table = names.build(probes)
     TABLE.write_bytes(names.encode(table))
-    count = sum(len(names_there) for names_there in table["modules"].values())
-    counted = f"{len(probes)} releases, {len(table['modules'])} modules, {count} rows"
-    session.log(f"{TABLE.relative_to(ROOT)}: {counted}")
+    session.log(f"{TABLE.name}: {len(probes)} releases, {len(table['modules'])} modules and classes")
 
 
 def _names_of(session: nox.Session, row: PastRelease | Release) -> Any:

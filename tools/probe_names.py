@@ -3,6 +3,9 @@
 Run by the interpreter of one release's environment. It imports every module of Airflow itself, and lists a
 name that a module only creates on demand (``__getattr__``) if getting it succeeds. It leaves out names of
 other projects, and modules of providers. A module that fails to import is ``null``.
+
+Some classes are listed too: ``package:Class`` with the attributes, ``package:Class.__init__()`` with the
+parameters. An attribute with a ``?`` comes or goes while Airflow is imported.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import ast
 import contextlib
 import importlib
 import importlib.util
+import inspect
 import io
 import json
 import os
@@ -25,6 +29,19 @@ SKIPPED: Final = ("providers", "example_dags", "migrations", "_vendor", "__main_
 KEPT_DUNDER: Final = "__version__"
 _IMPOSSIBLE: Final = "no_airflow_has_this"
 """A module that claims to have this name claims any name, so it is not asked for more."""
+CLASSES: Final = """
+airflow.api_fastapi.auth.managers.models.resource_details:AccessView airflow.exceptions:TaskDeferred
+airflow.executors.base_executor:BaseExecutor airflow.hooks.base:BaseHook airflow.models:BaseOperator
+airflow.models:Connection airflow.models:DAG airflow.models:DagModel airflow.models:DagRun
+airflow.models:TaskInstance airflow.models:Variable airflow.models.baseoperator:BaseOperator
+airflow.models.connection:Connection airflow.models.dag:DAG airflow.models.dag:DagModel
+airflow.models.dagrun:DagRun airflow.models.param:ParamsDict airflow.models.taskinstance:TaskInstance
+airflow.models.variable:Variable airflow.sdk:BaseHook airflow.sdk:BaseOperator airflow.sdk:Connection
+airflow.sdk:DAG airflow.sdk:Variable airflow.sdk.bases.hook:BaseHook airflow.sdk.bases.operator:BaseOperator
+airflow.sdk.definitions.connection:Connection airflow.sdk.definitions.param:ParamsDict
+airflow.triggers.base:BaseTrigger airflow.utils.log.file_task_handler:FileTaskHandler
+"""
+"""The classes whose attributes packages ask for."""
 
 
 def main() -> None:
@@ -33,11 +50,44 @@ def main() -> None:
         warnings.simplefilter("ignore")
         import airflow
 
-        found = {name: _names(name, source) for name, source in _modules(list(airflow.__path__))}
+        classes = _classes()
+        early = {key: _attributes(value) for key, value in classes.items()}
+        found: dict[str, Any] = {
+            name: _names(name, source) for name, source in _modules(list(airflow.__path__))
+        }
         found |= _created_at_run_time(found)
+        _set_up_mappers()
+        for key, value in classes.items():
+            late = _attributes(value)
+            found[key] = sorted(late & early[key]) + sorted(f"{name}?" for name in late ^ early[key])
+            found[f"{key}.__init__()"] = list(inspect.signature(value.__init__).parameters)
     sys.__stdout__.write(json.dumps({"airflow": airflow.__version__, "modules": found}))  # type: ignore[union-attr]
     sys.__stdout__.flush()  # type: ignore[union-attr]
     os._exit(0)  # without waiting for threads that Airflow started on import
+
+
+def _classes() -> dict[str, Any]:
+    """Return the classes that this release has, but for those that claim to have any attribute."""
+    found = {}
+    for key in CLASSES.split():
+        package, _, name = key.partition(":")
+        with contextlib.suppress(Exception):
+            value = getattr(importlib.import_module(package), name)
+            if inspect.isclass(value) and not hasattr(type(value), "__getattr__"):
+                found[key] = value
+    return found
+
+
+def _attributes(value: Any) -> set[str]:
+    return {name for name in {*dir(value), *dir(type(value))} if not name.startswith("__")}
+
+
+def _set_up_mappers() -> None:
+    """Let SQLAlchemy add the attributes that it otherwise adds when a model is first used."""
+    with contextlib.suppress(Exception):
+        from sqlalchemy.orm import configure_mappers
+
+        configure_mappers()
 
 
 def _modules(roots: list[str]) -> Iterator[tuple[str, Path]]:

@@ -26,6 +26,7 @@ from packaging.version import InvalidVersion, Version
 from tools import ToolError
 from tools.generated import OF_RELEASES, replaced
 from trigger_compat import dispatch, matrix, ranges
+from trigger_compat.floor.report.policy_dates import stale
 from trigger_compat.matrix import Matrix, Release, as_yaml_row
 
 URL: Final = "https://pypi.org/pypi/apache-airflow/json"
@@ -259,12 +260,13 @@ def refresh(
 
     :param force: write it too.
     :param check: raise an error if it lacks anything.
-    :param report_to: a file for the text of the issue to open; it is deleted if the matrix lacks nothing.
+    :param report_to: a file for the text of the issue to open; it is deleted if there is nothing to do.
     """
     known = matrix.parse((root / matrix.FILE_NAME).read_text(encoding="utf-8"))
-    todo = plan(known, uploads(fetch(url)))
-    print(headline(todo))
-    report = [f"{headline(todo)}."]
+    todo, today = plan(known, uploads(fetch(url))), datetime.now(tz=timezone.utc).date()
+    old = [f"The policy {row.id}: {why}" for row in known.policies if (why := stale(row, today))]
+    report = [f"{headline(todo)}.", *old]
+    print(headline(todo), *old, sep="\n")
     if todo.add:
         wanted = texts(root, todo)
         changes, steps = difference(root, wanted), next_steps(known, todo)
@@ -274,7 +276,7 @@ def refresh(
             for path, text in wanted.items():
                 path.write_text(text, encoding="utf-8")
             print(f"\nwritten: {', '.join(path.name for path in wanted)}")
-    if report_to and todo:
+    if report_to and (todo or old):
         report_to.write_text("\n\n".join(report) + "\n", encoding="utf-8")
     elif report_to:
         report_to.unlink(missing_ok=True)

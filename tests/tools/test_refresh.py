@@ -89,7 +89,14 @@ def served(answer: bytes, status: int = 200) -> Iterator[str]:
 def checkout(tmp_path: Path) -> Path:
     for name in (matrix.FILE_NAME, *(file for file, _ in OF_RELEASES)):
         shutil.copy(ROOT / name, tmp_path / name)
+    # The days of the policies get old, and these tests must not.
+    (tmp_path / matrix.FILE_NAME).write_text(read_on(date.max), encoding="utf-8")
     return tmp_path
+
+
+def read_on(day: date) -> str:
+    """Return the matrix with ends of life that were read on a day."""
+    return re.sub(r"read: \d{4}-\d{2}-\d{2}", f"read: {day}", TEXT)
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -278,6 +285,22 @@ def test_the_question_is_the_same_each_time_and_goes_with_its_reason(checkout: P
     assert first.startswith("compat-matrix.yaml lacks Airflow 3.5.0b1.\n\n```diff\n")
     assert "- [ ] `dispatch.NEWEST_KNOWN`, because 3.5 is new" in first
     assert not question.exists()
+
+
+def test_an_end_of_life_that_was_read_long_ago_is_a_question(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    question = checkout / "question.md"
+    (checkout / matrix.FILE_NAME).write_text(read_on(date(2020, 1, 1)), encoding="utf-8")
+    with served(json.dumps(RECORDED).encode()) as url:
+        refresh.refresh(checkout, url, check=True, report_to=question)
+
+    [headline, old] = capsys.readouterr().out.splitlines()
+    assert headline == "compat-matrix.yaml has every release that is on PyPI"
+    assert re.fullmatch(
+        r"The policy airflow-eol: its days were read \d+ days ago, on 2020-01-01: look .*", old
+    )
+    assert question.read_text(encoding="utf-8") == f"{headline}.\n\n{old}\n"
 
 
 @pytest.mark.parametrize("name", [file for file, _ in OF_RELEASES])

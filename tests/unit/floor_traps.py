@@ -161,7 +161,7 @@ TRAPS: dict[str, tuple[list[int], str]] = {
         """,
     ),
     "set by globals()": (
-        [2],
+        [1, 2],
         """
         globals()['NEW'] = False
         log(1 if NEW else 2)

@@ -558,7 +558,7 @@ MORE_TRAPS: dict[str, tuple[list[int], str]] = {
         """,
     ),
     "looked up by a text": (
-        [],
+        [1, 2, 3],
         """
         log(globals()['NEW'])
         log(globals().get('NEW') and 1)

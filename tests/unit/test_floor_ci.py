@@ -45,6 +45,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tree(tmp_path, {"src/m.py": CODE, "pyproject.toml": PROJECT.format("one")})
 
 
+LIFECYCLE = """[tool.trigger-compat.floor.lifecycles.vendor]
+source = "https://vendor.example"
+read = 2026-06-01
+ends = {"2.10" = 2026-10-31, "2.11" = 2027-05-31}
+"""
+
+
 def configure(folder: Path, text: str) -> None:
     text = f"{PROJECT.format('one')}[tool.trigger-compat.floor]\n{text}\n"
     (folder / "pyproject.toml").write_text(text, encoding="utf-8")
@@ -138,6 +145,30 @@ def test_a_wrong_result_breaks_the_schema() -> None:
         ('allow-older = "yes"', "allow-older = 'yes': not a boolean; write true or false"),
         ("exclude = [1]", "not a list of texts"),
         ("exclude = [", "not TOML"),
+        (
+            "lifecycles = 1",
+            r"lifecycles = 1: not a table; write \[tool\.trigger-compat\.floor\.lifecycles\.NAME",
+        ),
+        (LIFECYCLE.replace("vendor", "Vendor"), "lifecycles.Vendor: 'Vendor' is no name; write lower case"),
+        (
+            LIFECYCLE.replace("vendor", "spec-0"),
+            "lifecycles.spec-0: .* has a policy of that name; choose another",
+        ),
+        ("lifecycles.vendor = 3", "lifecycles.vendor = 3: not a table; write source, read, ends"),
+        (LIFECYCLE.replace("read =", "seen ="), "lifecycles.vendor: read is missing; write read = 2026-"),
+        (f"{LIFECYCLE}months = 6", "lifecycles.vendor months = 6: unknown key; use source, read, ends"),
+        (LIFECYCLE.replace('"https://vendor.example"', "1"), "vendor source = 1: not a text"),
+        (
+            LIFECYCLE.replace("2026-06-01", '"soon"'),
+            "vendor read = 'soon': not a date; write it without quotes",
+        ),
+        (LIFECYCLE.replace("2026-06-01", "2026-06-01T10:00:00"), "vendor read = datetime.*: not a date"),
+        (
+            LIFECYCLE.replace('"2.11"', '"Airflow 2"'),
+            "vendor ends: 'Airflow 2' is neither a major nor a minor",
+        ),
+        (f'{LIFECYCLE.partition("ends")[0]}ends = "2.11"', "vendor ends = '2.11': not a table with days"),
+        (LIFECYCLE.replace("= 2027-05-31", "= 31"), "vendor ends.2.11 = 31: not a date"),
     ],
 )
 def test_a_wrong_setting_gives_one_line(folder: Path, capsys: Capture, text: str, message: str) -> None:
@@ -148,6 +179,29 @@ def test_a_wrong_setting_gives_one_line(folder: Path, capsys: Capture, text: str
     [line] = ran.err.splitlines()
     assert str(folder / "pyproject.toml") in line
     assert re.search(message, line)
+
+
+@pytest.mark.parametrize(
+    ("day", "floor", "age"),
+    [
+        ("2026-11-28", "2.11", 0),  # read 180 days ago
+        ("2027-05-30", "2.11", 363),
+        ("2027-05-31", "3.0", 364),
+        ("2029-01-01", "3.0", 945),  # the end of 3.0 is not known
+    ],
+)
+def test_a_project_states_the_lifecycle_of_its_vendor(
+    folder: Path, capsys: Capture, day: str, floor: str, age: int
+) -> None:
+    verdict = "kept" if floor == "2.11" else "overdue"
+    configure(folder, f'policy = "vendor"\nallow = ["dead", "flag"]\n{LIFECYCLE}')
+
+    ran = Ran(capsys, "--check", "--today", day)
+    assert (f"floor 2.11: vendor asks for {floor} on {day} ({verdict}" in ran.err) is (verdict != "kept")
+    [*_, status] = json.loads(Ran(capsys, "--format", "json", "--today", day).out)["policies"]
+    assert (status["id"], status["asks_for"], status["verdict"]) == ("vendor", floor, verdict)
+    stale = f"its days were read {age} days ago, on 2026-06-01: look at https://vendor.example again"
+    assert status["caveat"] == (stale if age else "")
 
 
 def test_the_command_line_wins_over_the_settings(folder: Path, capsys: Capture) -> None:

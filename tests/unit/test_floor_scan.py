@@ -536,6 +536,8 @@ def test_a_module_that_cannot_be_imported_somewhere_decides_nothing_there(tmp_pa
         ("# remove after min version is 3 (Airflow)", "1-3 announced 3.0"),
         ("# Airflow: delete this once we only support 3+", "1-3 announced 3.0"),
         ("# Can go, remove it when the minimum Airflow version is 3", "1-3 announced 3.0"),
+        ("# TODO: drop once we no longer support Airflow 2", "1-3 announced 3.0"),
+        ("# remove when Airflow 2 reaches EOL", "1-3 announced 3.0"),
         ("# Airflow 2 is removed from the list", None),
         ("# Added in Airflow 2.10, remove when you like", None),
         ("# The minimum Airflow version is 2.10", None),

@@ -20,13 +20,14 @@ from packaging.version import Version
 
 from tests.unit.floor_traps import FIRST, HEAD, TRAPS
 from tests.unit.floor_traps_more import MORE_TRAPS
+from tests.unit.floor_traps_third import THIRD_TRAPS
 from tests.unit.floors import RELEASES, scanned
 from trigger_compat.floor.rewrite.python import without
 from trigger_compat.floor.scan import scanner, source
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.releases import index_of
 
-ALL_TRAPS = TRAPS | MORE_TRAPS
+ALL_TRAPS = TRAPS | MORE_TRAPS | THIRD_TRAPS
 CODES = {name: dedent(code).lstrip("\n") for name, (_, code) in ALL_TRAPS.items()}
 LISTED = {name: (lines, CODES[name]) for name, (lines, _) in ALL_TRAPS.items()}
 UNUSUAL = ("2.11.0rc1", "2.11.1", "3.0.0rc1", "3.0.10", "3.1.0b1", "3.2.0rc2", "3.2.0+local.1", "3.3.0.dev0")
@@ -188,6 +189,43 @@ def test_a_flag_stays_while_a_use_of_it_is_not_certain(tmp_path: Path, name: str
     flags = [each for each in result.removals if each.category is Category.FLAG]
 
     assert not [each for each in flags if "is_three" in each.names and each.file == "pkg/consts.py"]
+
+
+HELPERS = """
+    import airflow
+    from packaging.version import Version
+    IS_THREE = Version(airflow.__version__).major >= 3
+    def is_old(): return Version(airflow.__version__).major < 3
+    """
+
+
+TEST = "tests/test_it.py"
+LOOKUPS = [
+    # What a test patches is not what Airflow says.
+    (TEST, "@mock.patch('airflow.__version__', '2.9')\ndef test():\n    assert is_old()\n", [2, 4]),
+    (TEST, "def test(m):\n    m.setattr(airflow, '__version__', '2')\n    if is_old(): assert 1\n", [4]),
+    (TEST, "@mock.patch('pkg.consts.is_old', id)\ndef test():\n    assert is_old()\n", [2, 4]),
+    ("pkg/it.py", "airflow.__version__ = '2.9'\nif is_old(): a = 1\n", [3]),
+    # A flag is looked up by a text.
+    ("pkg/it.py", "if getattr(x, 'IS_THREE'): a = 1\nif vars(x)['IS_THREE']: a = 2\n", [2, 3]),
+    ("pkg/it.py", "if globals().get('IS_THREE'): a = 1\n", [2]),
+    # pytest runs a text as code, and skips a module that lacks something.
+    (TEST, "@pytest.mark.skipif('airflow.__version__ >= \"3\"')\ndef test(): ...\n", [2]),
+    (TEST, "pytest.importorskip('airflow.sdk')\n", [2]),
+    (TEST, "pytest.importorskip('airflow', minversion='3.0')\n", [2]),
+    (TEST, "pytest.importorskip('airflow')\npytest.importorskip('airflow.providers.http')\n", []),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "listed"), LOOKUPS)
+def test_what_is_patched_or_looked_up_is_listed(
+    tmp_path: Path, name: str, text: str, listed: list[int]
+) -> None:
+    head = "import airflow, pytest; from unittest import mock; from pkg.consts import is_old\n"
+    result = scanned(tmp_path, {"pkg/__init__.py": "", "pkg/consts.py": HELPERS, name: head + text})
+
+    assert sorted({place.line for place in result.undecided if place.file == name}) == listed
+    assert not [each for each in result.removals if each.file == name and each.category is Category.DEAD]
 
 
 def test_an_own_module_named_airflow_is_not_airflow(tmp_path: Path) -> None:

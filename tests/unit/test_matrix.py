@@ -318,6 +318,11 @@ WRONG: dict[str, tuple[str, str, str]] = {
         "rule: drop-after",
         "policies[2] (airflow-eol): ends = {'2': datetime.date(2026, 4, 22)}: the rule end-of-life has days",
     ),
+    "days that nobody has read": (
+        ", read: 2026-11-28",
+        "",
+        "policies[2] (airflow-eol): read = None: the day on which ends were read; add or delete it",
+    ),
     "another schema": ("schema: 1", "schema: 2", "top level: schema = 2: unknown; use one of 1"),
     "unknown block": ("policies:\n", "rules:\n", "top level: rules = "),
     "row that is no mapping": (

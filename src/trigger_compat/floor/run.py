@@ -9,12 +9,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from trigger_compat.errors import SettingsError, UnknownFloor
+from trigger_compat.floor.lifecycles import KEY
 from trigger_compat.floor.report import baseline, build, check, heatmap, ignores, policy_dates, render
 from trigger_compat.floor.report.baseline import Entry
 from trigger_compat.floor.report.model import FloorReport, Problem
 from trigger_compat.floor.scan import names, releases, scanner
 from trigger_compat.floor.settings import TABLE, Settings
 from trigger_compat.floor.targets import Target
+from trigger_compat.matrix import Policy
 from trigger_compat.matrix import load as load_matrix
 from trigger_compat.output import write
 
@@ -79,7 +81,8 @@ class Run:
         settings = replace(settings, allow_older=options.allow_older or settings.allow_older)
         try:
             policy = options.policy or settings.policy
-            chosen = policy_dates.choose(policy, self._matrix) if policy else None
+            known = self._policies(settings)
+            chosen = policy_dates.choose(policy, known) if policy else None
             floors = [releases.parse_floor(text) for text in options.floor or settings.floor]
         except UnknownFloor as error:
             if options.policy or options.floor or settings.folder is None:
@@ -91,14 +94,23 @@ class Run:
             self._matrix,
             self._today,
             floors=floors,
-            policies=[chosen] if chosen and chosen not in self._matrix.policies else [],
+            policies=known if chosen is None or chosen in known else (*known, chosen),
             heat_map=self._heat_map,
             folder=target.folder,
         )
-        known = {entry.fingerprint for entry in self._baseline(settings)}
-        problems = (*check.problems(report, chosen, settings, known=known), *wrong_ignores)
+        accepted = {entry.fingerprint for entry in self._baseline(settings)}
+        problems = (*check.problems(report, chosen, settings, known=accepted), *wrong_ignores)
         notes = tuple(check.notes(report)) if options.floor else ()
         return replace(report, problems=problems, notes=notes), settings
+
+    def _policies(self, settings: Settings) -> tuple[Policy, ...]:
+        """Return the policies of the matrix, then those of the settings."""
+        taken = {policy.id for policy in self._matrix.policies}
+        for each in settings.lifecycles:
+            if each.id in taken:
+                where = f"{settings.folder and settings.folder / 'pyproject.toml'}: [{TABLE}] {KEY}.{each.id}"
+                raise SettingsError(f"{where}: compat-matrix.yaml has a policy of that name; choose another")
+        return (*self._matrix.policies, *settings.lifecycles)
 
     def _baseline_file(self, settings: Settings) -> Path | None:
         file: Path | None = self._options.baseline or settings.baseline_file

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from trigger_compat.errors import SettingsError, SourceError, ToolMissing
+from trigger_compat.floor import lifecycles
 from trigger_compat.floor.scan.model import Category
+from trigger_compat.matrix import Policy
 
 TABLE: Final = "tool.trigger-compat.floor"
 
@@ -26,6 +28,7 @@ class Settings:
     :param allow: categories and patterns of files that ``--check`` does not count.
     :param baseline: a file with findings that ``--check`` does not count.
     :param sources: what to scan if the command line names nothing.
+    :param lifecycles: policies of this project, besides those of the matrix.
     :param folder: where the table stands; None: there is none.
     """
 
@@ -36,6 +39,7 @@ class Settings:
     allow: tuple[str, ...] = ()
     baseline: str = ""
     sources: tuple[str, ...] = ()
+    lifecycles: tuple[Policy, ...] = ()
     folder: Path | None = None
 
     @property
@@ -126,7 +130,11 @@ def _checked(file: Path, table: Mapping[str, Any]) -> Settings:
             near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0) or list(KEYS)
             raise SettingsError(f"{file}: [{TABLE}] {key} = {value!r}: unknown key; did you mean {near[0]}?")
         field = KEYS[key]
-        values[field.name] = _value(f"{file}: [{TABLE}] {key}", value, field.default)
+        where = f"{file}: [{TABLE}] {key}"
+        if key == lifecycles.KEY:
+            values[field.name] = lifecycles.policies(where, value)
+        else:
+            values[field.name] = _value(where, value, field.default)
     return Settings(**values, folder=file.parent)
 
 

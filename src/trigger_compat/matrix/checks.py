@@ -205,6 +205,8 @@ def _check_policies(matrix: Matrix) -> None:
         if bool(row.ends) != (row.rule == END_OF_LIFE):
             problem = f"the rule {END_OF_LIFE} has days, and no other; add or delete them"
             fail(name, "ends", dict(row.ends), problem)
+        if bool(row.ends) != bool(row.read):
+            fail(name, "read", row.read, "the day on which ends were read; add or delete it")
 
 
 def _check_deviations(matrix: Matrix) -> None:

@@ -104,6 +104,8 @@ class Policy:
     source: str
     ends: tuple[tuple[str, date], ...] = ()
     """The days on which majors or minors end, for the rule ``end-of-life``."""
+    read: date | None = None
+    """The day on which somebody read ``ends`` at the source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

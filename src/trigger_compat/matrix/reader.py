@@ -82,7 +82,8 @@ def _release(row: Mapping[str, Any]) -> Release:
 
 def _policy(row: Mapping[str, Any]) -> Policy:
     ends = tuple((line, date.fromisoformat(day)) for line, day in row.get("ends", {}).items())
-    return Policy(**{**row, "ends": ends})
+    read = date.fromisoformat(row["read"]) if "read" in row else None
+    return Policy(**{**row, "ends": ends, "read": read})
 
 
 def _deviation(row: Mapping[str, Any]) -> Deviation:

@@ -11,8 +11,8 @@ from trigger_compat.floor.report.counts import count
 from trigger_compat.floor.report.heatmap import HeatMap, from_matrix
 from trigger_compat.floor.report.model import Floor, FloorReport, PolicyStatus
 from trigger_compat.floor.report.policy_dates import (
-    CAVEATS,
     FirstRelease,
+    caveat,
     earliest_day,
     first_releases,
     floor_asked_for,
@@ -31,7 +31,7 @@ def build(
     today: date,
     *,
     floors: Sequence[ReleaseTuple] = (),
-    policies: Sequence[Policy] = (),
+    policies: Sequence[Policy] | None = None,
     heat_map: HeatMap | None = None,
     folder: Path | None = None,
 ) -> FloorReport:
@@ -39,7 +39,7 @@ def build(
 
     :param today: the day on which the policies are asked.
     :param floors: the floors to report; default: every minor from the declared floor on.
-    :param policies: more policies, besides those of the matrix.
+    :param policies: default: those of the matrix.
     :param heat_map: default: for this project itself, where the default path of each release deviates from
         the contract; for another one none, since the contract says nothing about it.
     :param folder: where the files are; None for an installed distribution.
@@ -47,7 +47,7 @@ def build(
     known = first_releases(matrix)
     declared = scan.source.floor
     minors = sorted({floor[:2] for floor in floors}) or _minors_from(declared, matrix, known)
-    chosen = (*matrix.policies, *policies)
+    chosen = matrix.policies if policies is None else policies
     proven = tuple(removal for removal in scan.removals if removal.category is not Category.RESTATED)
     point = index_of(declared) if declared else 0
     return FloorReport(
@@ -100,5 +100,4 @@ def _status(
         status = "kept"
     else:
         status = "overdue" if declared[:2] < asks_for else "too early"
-    caveat = CAVEATS.get(policy.id, "")
-    return PolicyStatus(policy=policy, asks_for=asks_for, status=status, caveat=caveat)
+    return PolicyStatus(policy=policy, asks_for=asks_for, status=status, caveat=caveat(policy, today))

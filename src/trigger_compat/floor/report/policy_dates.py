@@ -22,7 +22,9 @@ CAVEATS: Final[Mapping[str, str]] = {
     ),
     "airflow-eol": "upstream ends a major, and has set no day for Airflow 3",
 }
-"""What a reader must know before acting on a policy."""
+"""What is known about a policy, whatever the day."""
+DAYS_STALE: Final = 180
+"""Days of an end of life that were read so long ago may have been moved since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +68,16 @@ def allowed_from(policy: Policy, floor: Minor, known: Sequence[FirstRelease]) ->
 
     ``drop-after`` drops each older minor some months after that minor came out, so the youngest of them
     decides. 2.11 came out after 3.0. ``newest-at-least`` asks for the age of the floor itself.
-    ``end-of-life`` waits for the end of each older minor, or of its major. Without such a day, nobody knows.
+    ``end-of-life`` waits for the end of each older minor, or of its major. Without such a day, nobody knows;
+    but what is older than all lines with a day has ended before, because vendors shorten their tables.
     """
     own = next((first for first in known if first.minor == floor), None)
     if own is None or own.is_preview:
         return None
     if policy.rule == "newest-at-least":
         return add_months(own.day, policy.months)
-    older = [_start_of_dropping(policy, first) for first in known if first.minor < floor]
+    since = min((_minor(line) for line, _ in policy.ends), default=(0, 0))
+    older = [_start_of_dropping(policy, first) for first in known if since <= first.minor < floor]
     days = [day for day in older if day is not None]
     if len(days) < len(older):
         return None
@@ -86,6 +90,12 @@ def _start_of_dropping(policy: Policy, first: FirstRelease) -> date | None:
         return first.day
     ends = dict(policy.ends)
     return ends.get(dotted(first.minor)) or ends.get(str(first.minor[0]))
+
+
+def _minor(line: str) -> Minor:
+    """Return the first minor of a major or a minor."""
+    major, _, minor = line.partition(".")
+    return int(major), int(minor or 0)
 
 
 def earliest_day(policy: Policy, floor: Minor, known: Sequence[FirstRelease]) -> date | None:
@@ -107,19 +117,32 @@ def floor_asked_for(policy: Policy, today: date, known: Sequence[FirstRelease]) 
     return max(allowed, default=known[0].minor)
 
 
-def choose(text: str, matrix: Matrix) -> Policy:
-    """Return a policy of the matrix by its id, or a project's own policy, such as ``drop-after:18``.
+def caveat(policy: Policy, today: date) -> str:
+    """Return what a reader must know before acting on a policy; empty: nothing."""
+    return "; ".join(filter(None, (CAVEATS.get(policy.id), stale(policy, today))))
 
+
+def stale(policy: Policy, today: date) -> str:
+    """Say that the days of an end of life may have changed since they were read; empty: they may not."""
+    if policy.read is None or (days := (today - policy.read).days) <= DAYS_STALE:
+        return ""
+    return f"its days were read {days} days ago, on {policy.read}: look at {policy.source} again"
+
+
+def choose(text: str, known: Sequence[Policy]) -> Policy:
+    """Return a policy by its id, or a project's own policy, such as ``drop-after:18``.
+
+    :param known: the policies of the matrix and of the settings.
     :raises UnknownFloor: the text is neither.
     """
-    policies: Mapping[str, Policy] = {policy.id: policy for policy in matrix.policies}
+    policies: Mapping[str, Policy] = {policy.id: policy for policy in known}
     if text in policies:
         return policies[text]
     rules = "|".join(rule for rule in POLICY_RULES if rule != END_OF_LIFE)  # that one needs days
     own = re.fullmatch(rf"({rules}):([1-9]\d?)", text)
     if not own:
-        known = ", ".join(policies)
+        names = ", ".join(policies)
         raise UnknownFloor(
-            f"policy: {text!r} is unknown; use {known}, or one of your own such as drop-after:18"
+            f"policy: {text!r} is unknown; use {names}, or one of your own such as drop-after:18"
         )
     return Policy(id=text, rule=own[1], months=int(own[2]), source="command line")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from typing import Final
 
 from trigger_compat.floor.scan.abstract_values import (
@@ -19,7 +20,7 @@ from trigger_compat.floor.scan.airflow_version import called
 from trigger_compat.floor.scan.evaluate import Evaluator
 from trigger_compat.floor.scan.functions import may_return_version, returned
 from trigger_compat.floor.scan.reach import any_of
-from trigger_compat.floor.scan.scopes import Function, Scope
+from trigger_compat.floor.scan.scopes import Function, Scope, is_version_like
 
 _METHODS: Final = {
     "split", "rsplit", "startswith", "endswith", "replace", "strip", "partition", "removeprefix",
@@ -40,8 +41,7 @@ def call(evaluator: Evaluator, node: ast.Call, scope: Scope) -> Value:
     arguments = [evaluator.value(argument, scope) for argument in node.args]
     is_plain = not node.keywords and not any(isinstance(part, ast.Starred) for part in node.args)
     if isinstance(function, Function):
-        value = returned(evaluator, function, arguments) if is_plain else UNKNOWN
-        return DEPENDS if value is UNKNOWN and may_return_version(evaluator, function) else value
+        return _helper(evaluator, function, arguments if is_plain else None)
     if not isinstance(function, Reference):
         return UNKNOWN
     if [keyword.arg for keyword in node.keywords] == ["distribution_name"] and not arguments:
@@ -53,6 +53,17 @@ def call(evaluator: Evaluator, node: ast.Call, scope: Scope) -> Value:
     if function.name == "builtins.getattr":
         return _getattr(evaluator, *arguments)
     return called(function.name, arguments)
+
+
+def _helper(evaluator: Evaluator, function: Function, arguments: Sequence[Value] | None) -> Value:
+    """Return what a function of the source returns.
+
+    :param arguments: None: they are not plain ones.
+    """
+    value = UNKNOWN if arguments is None else returned(evaluator, function, arguments)
+    if value is UNKNOWN:
+        return DEPENDS if may_return_version(evaluator, function) else UNKNOWN
+    return DEPENDS if evaluator.is_unsteady and is_version_like(value) else value
 
 
 def _method(evaluator: Evaluator, node: ast.Call, name: str, base: Value, scope: Scope) -> Value:

@@ -57,6 +57,8 @@ class Evaluator:
         self._made_from_version: dict[tuple[Scope, str, int], bool] = {}
         self.returns_version: dict[ast.AST, bool] = {}
         """Of functions that are not understood, whether they return Airflow's version."""
+        self.is_unsteady: bool = False
+        """Whether the module that is walked changes what Airflow says, or what a helper returns."""
 
     def value(self, node: ast.AST | None, scope: Scope) -> Value:
         """Return what an expression is."""

@@ -29,7 +29,9 @@ _DISTRIBUTION: Final = re.compile(r"apache[-_]airflow(?:-core)?")
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _TABLES: Final = (ast.Dict, ast.List, ast.Set, ast.Tuple, ast.JoinedStr)
 """What a name may hold that is about an Airflow and tests nothing."""
-_FLAG: Final = re.compile(r"\bAIRFLOW_V_\d+_\d+\w*_PLUS\b|^AIRFLOW_(?:CORE_)?VERSION$")
+_FLAG: Final = re.compile(
+    r"\bAIRFLOW_V_\d+_\d+\w*_PLUS\b|^AIRFLOW_(?:CORE_)?VERSION$|\bairflow(?:\.version)?\.(?:__version__|version\b(?!\.))"
+)
 _PASSED_ON: Final = re.compile(r"(?:\w+\.)*_?airflow_version(?:\.(?:major|minor|release))?", re.IGNORECASE)
 _FOR_PEOPLE: Final = {"reason", "message", "msg", "help", "description"}
 _READS_METADATA: Final = {"version", "distribution", "get_distribution", "require", "metadata"}
@@ -47,6 +49,7 @@ def undecided_mentions(
     *,
     attributes: Collection[str],
     flags: Collection[str],
+    everywhere: Collection[str] = (),
 ) -> Iterator[Undecided]:
     """Yield the mentions of Airflow's version that a scan neither decided nor listed.
 
@@ -55,18 +58,20 @@ def undecided_mentions(
     :param understood: the lines whose uses of the version are certain, though no floor removes them.
     :param attributes: the names of version flags that classes and instances have.
     :param flags: the names that the module itself has for version flags, or for Airflow's version.
+    :param everywhere: the same of all modules.
     """
+    lookups = {name for name in everywhere if "_" in name.strip("_") or name.isupper()}
     flags = set(flags) - _bound_inside(module.nodes) if flags else flags
     words = [*(rf"\.{re.escape(name)}\b" for name in attributes), *map(re.escape, flags)]
     pattern = "|".join([_WORDS, *words])
-    if not re.search(pattern, module.text):
+    if lookups.isdisjoint(module.words) and not re.search(pattern, module.text):
         return
     covered = set(understood)
     for removal in removals:
         if removal.category is not Category.ANNOUNCED:
             covered.update(range(removal.line, removal.end + 1))
     covered.update(line for place in undecided for line in range(place.line, place.end + 1))
-    for node, mention in _mentions(module.nodes, attributes, flags):
+    for node, mention in _mentions(module.nodes, attributes, flags, lookups):
         if node.lineno not in covered:
             covered.add(node.lineno)
             yield Undecided(
@@ -85,7 +90,7 @@ def _bound_inside(nodes: Sequence[ast.AST]) -> set[str]:
 
 
 def _mentions(
-    nodes: Sequence[ast.AST], attributes: Collection[str], flags: Collection[str]
+    nodes: Sequence[ast.AST], attributes: Collection[str], flags: Collection[str], lookups: Collection[str]
 ) -> Iterator[tuple[ast.expr, str]]:
     """Yield what names the version. An import or a definition alone asks nothing."""
     tables = {
@@ -96,7 +101,7 @@ def _mentions(
         if isinstance(target, ast.Name)
     }
     for node in nodes:
-        yield from ((text, f"the text {text.value!r}") for text in _flags_in_texts(node))
+        yield from ((text, f"the text {text.value!r}") for text in _flags_in_texts(node, lookups))
         yield from _passed_on(node)
         if isinstance(node, ast.Name) and (node.id in flags or _FLAG_LIKE.fullmatch(node.id)):
             if isinstance(node.ctx, ast.Load) and node.id not in tables:
@@ -113,7 +118,7 @@ def _mentions(
                     yield node, ast.unparse(node.func)
 
 
-def _flags_in_texts(node: ast.AST) -> Iterator[ast.Constant]:
+def _flags_in_texts(node: ast.AST, lookups: Collection[str]) -> Iterator[ast.Constant]:
     """Yield texts that look up a flag, or that are code: ``getattr(compat, "AIRFLOW_V_3_0_PLUS")``."""
     parts: list[ast.expr] = []
     if isinstance(node, ast.Call):
@@ -123,7 +128,12 @@ def _flags_in_texts(node: ast.AST) -> Iterator[ast.Constant]:
     elif isinstance(node, ast.Compare):
         parts = [node.left, *node.comparators]
     for part in parts:
-        if isinstance(part, ast.Constant) and isinstance(part.value, str) and _FLAG.search(part.value):
+        text = part.value if isinstance(part, ast.Constant) else None
+        if (
+            isinstance(part, ast.Constant)
+            and isinstance(text, str)
+            and (last_part(text) in lookups or _FLAG.search(text))
+        ):
             yield part
 
 

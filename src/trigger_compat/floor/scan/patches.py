@@ -17,6 +17,9 @@ _ANY: Final = "*"
 _BY_NAME: Final = re.compile(r"\b(?:import_module|__import__)\(|sys\.modules\b")
 _CHANGES: Final = {"update", "setdefault", "pop"}
 _MAY_ASSIGN: Final = {"setattr", "delattr", "del", "__dict__", "vars"}
+_PATCHES: Final = {"setattr", "delattr", "patch"}
+_SETS_VERSION: Final = re.compile(r"\bairflow(?:\.version)?\.(?:__version__|version)\s*=(?!=)")
+_VERSION_TEXT: Final = re.compile(r"airflow(?:\.version)?\.(?:__version__|version)")
 _NAMESPACE: Final = re.compile(r"vars\((.+)\)|(.+)\.__dict__")
 
 
@@ -42,6 +45,32 @@ def assigned_attributes(modules: Iterable[Module], names: Collection[str]) -> se
         for name in _assigned(module.nodes)
     }
     return set(names) if _ANY in found else found & set(names)
+
+
+def changes_version(module: Module, flags: Collection[str]) -> bool:
+    """Say whether a module makes Airflow, or a name that tests the version, say something else.
+
+    Before: ``@mock.patch("airflow.__version__", "2.9")`` above a test that calls ``is_airflow_2()``
+    After any floor: the same, since nothing is certain in such a module but its own flags
+
+    :param flags: the names of flags, and of functions that ask for the version.
+    """
+    if _SETS_VERSION.search(module.text):
+        return True
+    if _PATCHES.isdisjoint(module.words):
+        return False
+    calls = (node for node in module.nodes if isinstance(node, ast.Call))
+    return any(
+        _patches(call, flags) for call in calls if not _PATCHES.isdisjoint(ast.unparse(call.func).split("."))
+    )
+
+
+def _patches(call: ast.Call, flags: Collection[str]) -> bool:
+    target = _text(call.args[0]) if call.args else _ANY
+    if target != _ANY:  # a dotted name
+        return bool(_VERSION_TEXT.fullmatch(target)) or target.rpartition(".")[2] in flags
+    name = _text(call.args[1]) if len(call.args) > 1 else _ANY
+    return name in flags or name == "__version__"
 
 
 def _assigned(nodes: Sequence[ast.AST]) -> Iterator[str]:

@@ -12,15 +12,15 @@ from typing import Final
 
 from trigger_compat.floor.scan import names as names_file
 from trigger_compat.floor.scan.abstract_values import DEPENDS, UNKNOWN, Reference, Unknown, Value, from_truth
-from trigger_compat.floor.scan.airflow_version import imported, unbound
+from trigger_compat.floor.scan.airflow_version import AIRFLOW_VERSION, imported, unbound
 from trigger_compat.floor.scan.bindings import stored_names
 from trigger_compat.floor.scan.evaluate import Evaluator
 from trigger_compat.floor.scan.expressions import BY_TYPE
 from trigger_compat.floor.scan.functions import version_names
 from trigger_compat.floor.scan.mentions import undecided_mentions
-from trigger_compat.floor.scan.model import Removal, Undecided
+from trigger_compat.floor.scan.model import Kind, Removal, Undecided
 from trigger_compat.floor.scan.names import NameTable
-from trigger_compat.floor.scan.patches import assigned_attributes
+from trigger_compat.floor.scan.patches import assigned_attributes, changes_version
 from trigger_compat.floor.scan.providers import Providers
 from trigger_compat.floor.scan.reach import Reach, Truth
 from trigger_compat.floor.scan.recorder import Recorder
@@ -40,7 +40,8 @@ from trigger_compat.parsing import many_trees
 _MAY_DEPEND_ON_VERSION: Final = re.compile(
     r"AIRFLOW_V_\d|__version__|airflow\.version|ImportError|ModuleNotFoundError|hasattr|signature|find_spec"
     r"|__getattr__|create_module_getattr|get_base_airflow_version_tuple|importlib.?metadata|_PLUS\b"
-    r"|getattr\(\w+, *[\"']\w+[\"'],|pkg_resources|except *:|except \(?(Base)?Exception|suppress\("
+    r"|getattr\(\w+, *[\"']\w+[\"'],|pkg_resources|importorskip\([\"']airflow"
+    r"|except *:|except \(?(Base)?Exception|suppress\("
 )
 """A file without any of these does not depend on the version, unless it imports a flag."""
 
@@ -74,6 +75,8 @@ class _Scanner:
         """The names that some module has for a version flag, or for Airflow's version."""
         self._own_flags: dict[str, set[str]] = {}
         """The same for each file."""
+        self._unsteady: set[str] = set()
+        """The files that change what Airflow or a helper says about the version."""
         self._patched: set[str] = set()
         """The names that some code assigns to a module, a class or an instance."""
 
@@ -105,6 +108,7 @@ class _Scanner:
                     recorder.understood,
                     attributes=attributes,
                     flags=self._own_flags.get(module.file, ()),
+                    everywhere=self._flags,
                 )
             )
             removals += comments_on_dead_code(module, found)
@@ -129,7 +133,11 @@ class _Scanner:
             others = (module for module in self.source.modules if module.file not in found)
             new = [module for module in others if not flags.isdisjoint(module.words)]
         self._patched = assigned_attributes(self.source.modules, flags)
-        if self._patched:
+        unsteady = [module for module in self.source.modules if changes_version(module, flags)]
+        if any(module.kind is not Kind.TESTS for module in unsteady):
+            unsteady = list(self.source.modules)
+        self._unsteady = {module.file for module in unsteady}
+        if self._patched or self._unsteady:
             self._scopes.clear()  # the names are not what they seemed to be
         return [module for module in self.source.modules if module.file in found]
 
@@ -149,7 +157,9 @@ class _Scanner:
             providers=self.providers,
         )
         walker.asks = module.lines_with(_MAY_DEPEND_ON_VERSION, self._flags) if reports else ()
+        outer, self.evaluator.is_unsteady = self.evaluator.is_unsteady, module.file in self._unsteady
         walk_body(walker, module.tree.body, Reach(), NEVER)
+        self.evaluator.is_unsteady = outer
         return walker
 
     def _scope(self, module: Module) -> Scope:
@@ -174,7 +184,8 @@ class _Scanner:
                 return DEPENDS if isinstance(value, Unknown) and is_version_like(unbound(name)) else value
             if scope.exported("__getattr__") is not None:
                 return DEPENDS if is_version_like(unbound(name)) else UNKNOWN
-        return imported(f"{module}.{name}")
+        value = imported(f"{module}.{name}")
+        return DEPENDS if self.evaluator.is_unsteady and value is AIRFLOW_VERSION else value
 
     def _star(self, module: str) -> Collection[str] | None:
         """Return the names that ``from module import *`` gives; None if the module is not in the source."""

@@ -9,6 +9,7 @@ from trigger_compat.floor.scan.abstract_values import PerRelease, Value, apply, 
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.reach import NOWHERE, UNKNOWN_TRUTH, Reach, Truth, all_of, any_of
 from trigger_compat.floor.scan.releases import ALL_RELEASES, Point, floor_name, gone_from
+from trigger_compat.floor.scan.rules import effects
 from trigger_compat.floor.scan.syntax import (
     contains,
     else_line,
@@ -32,14 +33,15 @@ def visit_if(walker: Walker, node: ast.If, reach: Reach, dead_from: Point) -> Re
     then, other = reach.where(condition), reach.where(condition.negated)
     then_dead = min(dead_from, gone_from(then.may, reach.may))
     else_dead = min(dead_from, gone_from(other.may, reach.may))
+    stays = effects.are_lost(walker, node.test, reach, min(then_dead, else_dead))
     if then_dead < dead_from and _is_own_floor(walker, node, then_dead):
         reason = "it rejects an Airflow that the metadata reject too"
         walker.recorder.node(node, then_dead, Category.RESTATED, reason)
-    elif then_dead < dead_from:
+    elif then_dead < dead_from and not stays:
         _report_false(walker, node, then_dead)
     elif else_dead < dead_from:
-        _report_true(walker, node, else_dead)
-    goes = _header_goes(walker, node, body_is_dead=then_dead < dead_from)
+        _report_true(walker, node, else_dead, stays=stays)
+    goes = not stays and _header_goes(walker, node, body_is_dead=then_dead < dead_from)
     walker.expression(node.test, reach, min(then_dead, else_dead) if goes else dead_from)
     after_then = walker.block(node.body, then, then_dead)
     after = after_then | (walker.block(node.orelse, other, else_dead) if node.orelse else other)
@@ -78,10 +80,10 @@ def _report_false(walker: Walker, node: ast.If | ast.While, point: Point) -> Non
         walker.recorder.lines(line, line, point, Category.CONSTANT, reason)
 
 
-def _report_true(walker: Walker, node: ast.If, point: Point) -> None:
+def _report_true(walker: Walker, node: ast.If, point: Point, *, stays: bool) -> None:
     reason = f"{excerpt(node.test)} is true on Airflow >= {floor_name(point)}"
     lines = walker.module.lines
-    if _header_goes(walker, node, body_is_dead=False):
+    if not stays and _header_goes(walker, node, body_is_dead=False):
         walker.recorder.lines(node.lineno, header_end(node, lines), point, Category.CONSTANT, reason)
     if node.orelse:
         first = node.orelse[0]
@@ -97,9 +99,10 @@ def visit_while(walker: Walker, node: ast.While, reach: Reach, dead_from: Point)
     """
     inside = reach.where(walker.truth(node.test))
     inside_dead = min(dead_from, gone_from(inside.may, reach.may))
-    if inside_dead < dead_from:
+    stays = effects.are_lost(walker, node.test, reach, inside_dead)
+    if inside_dead < dead_from and not stays:
         _report_false(walker, node, inside_dead)
-    walker.expression(node.test, reach, inside_dead)
+    walker.expression(node.test, reach, dead_from if stays else inside_dead)
     walker.may_raise(reach, node.test)
     walker.block(node.body, inside.perhaps(), inside_dead)
     walker.block(node.orelse, reach.perhaps(), dead_from)
@@ -131,6 +134,8 @@ def visit_match(walker: Walker, node: ast.Match, reach: Reach, dead_from: Point)
             walker.recorder.undecided(case.pattern.lineno, excerpt(case.pattern), reason)
         here = left.where(matches)
         here_dead = min(dead_from, gone_from(here.may, reach.may))
+        if case.guard and effects.are_lost(walker, case.guard, left, here_dead):
+            here_dead = dead_from
         points.append(here_dead)
         if here_dead < dead_from:
             reason = f"case {excerpt(case.pattern)} never matches on Airflow >= {floor_name(here_dead)}"

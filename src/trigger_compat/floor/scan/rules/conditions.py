@@ -9,7 +9,7 @@ from trigger_compat.floor.scan.abstract_values import PerRelease, truth_of
 from trigger_compat.floor.scan.model import Category
 from trigger_compat.floor.scan.reach import Reach
 from trigger_compat.floor.scan.releases import LAST_FLOOR, NEVER, Point, floor_name, gone_from
-from trigger_compat.floor.scan.rules import probes
+from trigger_compat.floor.scan.rules import effects, probes
 from trigger_compat.floor.scan.scopes import comprehension_scope, function_scope
 from trigger_compat.floor.scan.syntax import excerpt
 from trigger_compat.floor.scan.walk import Walker
@@ -48,6 +48,8 @@ def report_constant(walker: Walker, node: Any, reach: Reach, dead_from: Point) -
         value.answer_from(point, reach.may) is not answer
     ):  # ``x or AIRFLOW_V_3_0_PLUS`` is true, but may be another object than True
         return dead_from
+    if effects.are_lost(walker, node, reach, point, names=False):
+        return dead_from
     walker.recorder.part(node, point, Category.CONSTANT, reason, replacement=str(answer))
     return point
 
@@ -81,8 +83,9 @@ def visit_conditional(walker: Walker, node: ast.IfExp, reach: Reach, dead_from: 
     then, other = reach.where(condition), reach.where(condition.negated)
     then_dead = min(dead_from, gone_from(then.may, reach.may))
     else_dead = min(dead_from, gone_from(other.may, reach.may))
+    stays = effects.are_lost(walker, node.test, reach, min(then_dead, else_dead))
     for part, point, answer in ((node.body, then_dead, "false"), (node.orelse, else_dead, "true")):
-        if point < dead_from:
+        if point < dead_from and not stays:
             reason = f"{excerpt(node.test)} is {answer} on Airflow >= {floor_name(point)}"
             walker.recorder.part(part, point, Category.DEAD, reason, branch=True, replacement="None")
     walker.expression(node.test, reach, dead_from)

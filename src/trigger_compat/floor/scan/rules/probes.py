@@ -10,11 +10,12 @@ import re
 from typing import Final
 
 from trigger_compat.floor.scan.abstract_values import Depends, Reference, Value, is_about_version
+from trigger_compat.floor.scan.providers import PREFIX
 from trigger_compat.floor.scan.scopes import Function
 from trigger_compat.floor.scan.syntax import excerpt
 from trigger_compat.floor.scan.walk import Walker
 
-_PROBES: Final = re.compile(r"(^|\.)(hasattr|getattr|signature|getfullargspec|find_spec)$")
+_PROBES: Final = re.compile(r"(^|\.)(hasattr|getattr|signature|getfullargspec|find_spec|importorskip)$")
 _WITH_DEFAULT: Final = 3
 _AIRFLOW_OBJECTS: Final = {"ti", "task_instance", "dag_run", "dagrun", "dag", "context", "task", "conf"}
 """The usual names of Airflow's own objects, since their types cannot be seen."""
@@ -52,9 +53,14 @@ def report_probe(walker: Walker, node: ast.expr, value: Value) -> None:
         if len(node.args) < _WITH_DEFAULT or not isinstance(subject, Reference):
             return
     about = _subject(walker, node.args[0])
-    if about:
+    if about and not (name == "importorskip" and _is_any_airflow(node, about)):
         reason = f"{name}() asks the running Airflow about {about}, which the table of names does not cover"
         _list(walker, node, reason)
+
+
+def _is_any_airflow(node: ast.Call, about: str) -> bool:
+    """Say whether a test needs another provider, or an Airflow of any version."""
+    return about.startswith(PREFIX) or (about == "airflow" and not node.keywords)
 
 
 def report_use(walker: Walker, node: ast.Name | ast.Attribute) -> None:
@@ -102,6 +108,10 @@ def _subject(walker: Walker, node: ast.expr) -> str:
         return value.name if core or compat else ""
     if isinstance(node, ast.Constant) and walker.providers.brings(str(node.value)):
         return ""  # it is there, whatever the version
-    if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("airflow."):
+    if (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and f"{node.value}.".startswith("airflow.")
+    ):
         return node.value
     return node.id if isinstance(node, ast.Name) and node.id in _AIRFLOW_OBJECTS else ""

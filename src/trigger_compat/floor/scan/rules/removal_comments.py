@@ -60,12 +60,17 @@ _ENDS: Final = re.compile(
     r"(?:airflow|\baf) ?v?(?P<dropped>\d(?:\.\d+)?)(?:\.x)?\b(?: \w+)? (?:support )?"
     r"(?:is|are|gets?|has been|was) "
     r"(?:dropped|removed|gone|no longer supported|unsupported|eol|end[ -]of[ -]life)"
+    r"|(?:airflow|\baf) ?v?(?P<over>\d(?:\.\d+)?)(?:\.x)? (?:reaches|has reached|hits) (?:its )?"
+    r"(?:eol|end[ -]of[ -]life)"
+    r"|(?:no longer|not|don't|do not) (?:need to )?support(?:ing)? (?:airflow|\baf) ?v?"
+    r"(?P<old>\d(?:\.\d+)?)(?:\.x)?\b(?![\w.])"
     r"|(?:drop|dropp(?:ed|ing)|remov(?:e|ed|ing)|end(?:ed|ing)?|stop(?:ped|ping)?) (?:the )?"
     r"(?:support(?:ing)? )?(?:for |of |with )?(?:airflow|\baf) ?v?(?P<ended>\d(?:\.\d+)?)(?:\.x)?\b(?![\w.])"
     r"|(?:support|drop\w*|remove this)(?: support)?(?: for)? (?:airflow|\baf) ?(?:versions? )?"
     r"(?:<|older than|before|below) ?v?(?P<below>\d\.\d+)"
     r"|(?:removed?|deleted?|drop|dropped)(?: this| it)? with (?:airflow|\baf) ?v?(?P<with>\d)\b(?![\w.])"
-    r"|only (?:support|need|require|run on|work with)s? (?:airflow|\baf)? ?v?(?P<only>\d(?:\.\d+)?)(?:\.x)?"
+    r"|only (?:support|need|require|run on|work with)s? (?:airflow|\baf)? ?(?:>=)? ?v?(?P<only>\d(?:\.\d+)?)"
+    r"(?:\.x)?"
     r"(?:\+| ?(?:and|or) (?:later|newer|above|up)|(?=\W|$))",
     re.IGNORECASE,
 )
@@ -186,7 +191,7 @@ def floor_in(comment: str) -> ReleaseTuple | None:
 
 def _after_the_end(found: re.Match[str]) -> ReleaseTuple | None:
     """Return the first release after those that are dropped, or the first of those that are left."""
-    names = ("only", "below", "dropped", "ended", "with")
+    names = ("only", "below", "dropped", "ended", "with", "over", "old")
     major, _, minor = next(filter(None, map(found.group, names))).partition(".")
     if found["only"] or found["below"]:
         return int(major), int(minor or 0), 0
