@@ -6,6 +6,7 @@ in the child's conf; when an epoch may begin is known from the clears in the his
 
 from __future__ import annotations
 
+import math
 import urllib.parse
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -74,6 +75,8 @@ class _Facts:
     """What may begin an epoch: clears of the parent, and runs that were created again."""
     killed: set[Instance] = field(default_factory=set)
     """Parents whose process was killed alone."""
+    dropping: dict[int, list[float]] = field(default_factory=dict)
+    """When answers of the API were dropped: begin and end, by the number of the fault."""
     successes: dict[Instance, float] = field(default_factory=dict)
     """When a parent was first seen to have succeeded for the last time."""
     nobodys: list[Event] = field(default_factory=list)
@@ -118,9 +121,8 @@ def _sorted(events: Sequence[Event]) -> _Facts:
                 _begin_again(facts, run, event)
             case "clear" if event["task"] == TASK:
                 _begin_again(facts, run, event)
-            case "fault" if event["fault"] == "kill-task" and event["target"]:
-                target = event["target"]
-                facts.killed.add((target["dag"], target["run"], target["index"]))
+            case "fault" | "fault-over":
+                _note_fault(facts, event)
             case "try":
                 _note_success(facts.successes, event)
     for event in (event for event in events if event["event"] == "child-end"):
@@ -158,6 +160,16 @@ def _contradictions(events: Sequence[Event], facts: _Facts) -> Iterator[Violatio
         yield Violation("contradiction", (dag, run, -1), "nobody triggered this parent")
 
 
+def _note_fault(facts: _Facts, event: Event) -> None:
+    if event["event"] == "fault-over":
+        if event["number"] in facts.dropping:
+            facts.dropping[event["number"]][1] = event["at"]
+    elif (target := event["target"]) and event["fault"] == "kill-task":
+        facts.killed.add((target["dag"], target["run"], target["index"]))
+    elif target and event["fault"] == "cut-dropped-answers":
+        facts.dropping[event["number"]] = [event["at"], math.inf]
+
+
 def _begin_again(facts: _Facts, run: tuple[str, str], event: Event) -> None:
     facts.openings[run].append(event)
     for instance in [instance for instance in facts.successes if instance[:2] == run]:
@@ -184,7 +196,7 @@ def _judge_one(facts: _Facts, verdict: Verdict, kind: Mapping[str, Any], end: Ev
     if end["state"] == "success":
         found += [("lost", text) for text in _losses(facts, kind, end, last)]
         found += [("wrong-name", text) for text in _misnamings(end, last)]
-    elif reason := _explanation(facts.start, kind, end, last, killed=instance in facts.killed):
+    elif reason := _explanation(facts, kind, end, last):
         verdict.explained[reason] += 1
     else:
         what = "wrong-end" if end["state"] in END_STATES else "not-ended"
@@ -292,24 +304,34 @@ def _misnamings(end: Event, last: Sequence[Event]) -> Iterator[str]:
         yield f"its link leads to {end['link']} instead of {', '.join(wanted)}"
 
 
-def _explanation(
-    start: Event, kind: Mapping[str, Any], end: Event, last: Sequence[Event], *, killed: bool
-) -> str:
+def _explanation(facts: _Facts, kind: Mapping[str, Any], end: Event, last: Sequence[Event]) -> str:
     """Return the declared reason why a parent has not succeeded; empty without one."""
-    airflow, state = Version(start["airflow"]), end["state"]
+    airflow, state = Version(facts.start["airflow"]), end["state"]
+    killed = (end["dag"], end["run"], end["index"]) in facts.killed
     failed_child = bool(last) and last[-1]["state"] == "failed"
-    by_runner = (
-        start["path"] == "exception" and kind["waits"] and not kind["defers"] and kind["children"] == 1
-    )
+    by_runner = facts.start["path"] == "exception" and kind["children"] == 1
+    runner_waits = by_runner and kind["waits"] and not kind["defers"]
     if state == "failed" and end["try"] > end["epoch"]:
         return "all retries were used up"
-    if state == "failed" and by_runner and failed_child:
+    if state == "failed" and by_runner and _answer_was_dropped(facts, end, last):
+        return "exception-T8: the task runner takes its own run for somebody else's"
+    if state == "failed" and runner_waits and failed_child:
         return "exception-W2-retries: a wait in the task runner fails without a retry"
     if airflow.major == 3 and airflow < RETRIES_KILLED_PROCESS and state == "failed" and killed:
         return "until 3.1.1 a killed process is not retried"
     if airflow.release[:2] == (3, 0) and state == "restarting":
         return "3.0 leaves a task that is cleared while it runs `restarting`"
     return ""
+
+
+def _answer_was_dropped(facts: _Facts, end: Event, last: Sequence[Event]) -> bool:
+    """Whether a try failed that had triggered its child, but may not have got the answer."""
+    return (
+        bool(last)
+        and not end["named"]
+        and last[-1]["of"]["try"] == end["try"]
+        and any(begin <= last[-1]["created"] <= over for begin, over in facts.dropping.values())
+    )
 
 
 def _states(children: Sequence[Event]) -> str:

@@ -277,6 +277,33 @@ def test_ends_that_are_declared(facts: Any, end: Any, killed: bool, reason: str)
     assert [found.startswith(reason) for found in verdict.explained] == [True] * bool(reason)
 
 
+@pytest.mark.parametrize(
+    ("path", "dropped_before", "named", "declared"),
+    [
+        ("exception", True, [], True),
+        ("exception", False, [], False),
+        ("exception", True, ["the child"], False),
+        ("accessor", True, [], False),
+    ],
+)
+def test_a_run_that_the_runner_takes_for_somebody_elses(
+    path: str, dropped_before: bool, named: list[str], declared: bool
+) -> None:
+    story = Story(airflow="3.2.2", path=path)
+    where = story.parent("forget")
+    cut = {"number": 0, "fault": "cut-dropped-answers", "target": {"connection": "API server"}}
+    if dropped_before:
+        story.add("fault", **cut)
+    child = story.child(where)
+    if not dropped_before:
+        story.add("fault", **cut)
+    story.add("fault-over", number=0, why="")
+    story.end(where, child, state="failed", named=[child["run"] for _ in named])
+    verdict = checker.judge(story.done())
+    assert [why.partition(":")[0] for why in verdict.explained] == ["exception-T8"] * declared
+    assert [violation.kind for violation in verdict.violations] == ["wrong-end"] * (not declared)
+
+
 def test_a_child_that_was_not_to_fail() -> None:
     story = Story()
     where = story.parent("forget")
