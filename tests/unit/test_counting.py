@@ -91,9 +91,9 @@ def test_one_question_that_is_too_long_is_an_error() -> None:
 
 
 def test_s1_a_question_is_as_long_as_its_url() -> None:
-    runs = ["a/b", "c d", "e/f", "g"]  # with a slash or a space quoted: 14 characters each, the last has 10
-    assert [list(batch) for batch in Batches(28).of(runs)] == [["a/b", "c d"], ["e/f", "g"]]
-    assert [list(batch) for batch in Batches(27).of(runs)] == [["a/b"], ["c d"], ["e/f", "g"]]
+    runs = ["a/b", "c d", "e/f", "g h"]  # with the slash or the space quoted, 14 characters each
+    assert [list(batch) for batch in Batches(28).of(runs)] == [["a/b", "c d"], ["e/f", "g h"]]
+    assert [list(batch) for batch in Batches(27).of(runs)] == [["a/b"], ["c d"], ["e/f"], ["g h"]]
     assert [list(batch) for batch in Batches(5).of(["too long"])] == [["too long"]]
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from trigger_compat import values
 from trigger_compat.contract import Identity, ParentTask, build_request, durable_run_id
+from trigger_compat.errors import InvalidRequest
 
 NOW = datetime(2026, 1, 31, 12, 30, 15, 123456, tzinfo=timezone.utc)
 PARENT = ParentTask(
@@ -111,3 +113,9 @@ def test_a_request_knows_its_parent_and_whether_its_author_gave_the_date() -> No
     assert build_request(trigger_dag_id="child", parent=PARENT).parent is PARENT
     assert build_request(trigger_dag_id="child", logical_date=NOW).gives_date
     assert not build_request(trigger_dag_id="child").gives_date
+
+
+@pytest.mark.usefixtures("far_away")
+def test_r3_the_range_of_dates_is_that_of_utc_whatever_the_local_time_of_the_worker() -> None:
+    with pytest.raises(InvalidRequest, match="is out of range in UTC"):
+        values.moment("logical_date", "0001-01-01T03:00:00+05:30")

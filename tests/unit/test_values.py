@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from trigger_compat import values
-from trigger_compat.errors import InvalidRequest
+from trigger_compat.errors import InvalidRequest, InvalidRequestType
 
 REFUSAL = "conf parameter should be JSON Serializable: "
 
@@ -135,3 +135,37 @@ def test_r3_pendulum_reads_the_rest_of_iso_8601(monkeypatch: pytest.MonkeyPatch)
     for text in ("P1D", "soon"):
         with pytest.raises(InvalidRequest, match=f"logical_date: '{text}' is not an ISO 8601 date"):
             values.moment("logical_date", text, localize)
+
+
+def test_a3_a_key_is_a_short_printable_text() -> None:
+    assert values.key("key", "x" * 250) == "x" * 250
+    assert values.key("key", None) is None
+    for wrong in ("", "x" * 251, "a\nb", 7, ["k"]):
+        with pytest.raises(InvalidRequest, match=r"^key: "):
+            values.key("key", wrong)
+
+
+def test_c2_a_flag_that_is_not_given_is_off() -> None:
+    assert values.flag("wait_for_completion", None) is False
+    assert values.flag("wait_for_completion", True) is True
+
+
+def test_r1_a_run_id_is_a_text_or_a_whole_number() -> None:
+    assert values.run_id("trigger_run_id", 20260131, ".*") == "20260131"
+    with pytest.raises(InvalidRequestType, match=r"^trigger_run_id: expected text, got float"):
+        values.run_id("trigger_run_id", 1.5, ".*")
+
+
+def test_r2_texts_of_a_subclass_become_plain_ones() -> None:
+    class Text(str):
+        __slots__ = ()
+
+    found = values.conf("conf", {Text("a"): Text("b")})
+    assert found == {"a": "b"}
+    assert [(type(key), type(value)) for key, value in found.items()] == [(str, str)]
+
+
+def test_r3_what_a_date_without_a_zone_means() -> None:
+    assert values.in_utc(datetime(2026, 1, 31)).tzinfo is timezone.utc  # noqa: DTZ001
+    found = values.moment("logical_date", "2026-01-31T00:00:00z")
+    assert found == datetime(2026, 1, 31, tzinfo=timezone.utc)
