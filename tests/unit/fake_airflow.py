@@ -176,6 +176,8 @@ class Server:
         """Raised once the run has been triggered: the answer is lost."""
         self.new: Callable[[], Run] = Run
         """Makes the runs that are triggered."""
+        self.before_trigger: Callable[[], None] = lambda: None
+        """What somebody else does while a trigger is on its way."""
 
     def _call(self, *what: Any) -> None:
         self.asked.append(what)
@@ -207,6 +209,7 @@ class Server:
         """Trigger a run, as the execution API does."""
         fields = vars(message)
         self._call("trigger", fields["dag_id"], fields["run_id"])
+        self.before_trigger()
         name, date = (fields["dag_id"], fields["run_id"]), fields["logical_date"]
         same_date = date and any(
             run.logical_date == date for (dag, _), run in self.runs.items() if dag == name[0]

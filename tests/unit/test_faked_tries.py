@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 import pytest
@@ -162,6 +163,44 @@ def test_t3_a_reset_is_for_this_run() -> None:
     assert (run.resets, other.resets) == (1, 0)
     assert run.state == "queued"
     assert not said(log, "keeps its own conf"), "there is nothing to keep"
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+@pytest.mark.parametrize("skips", [False, True])
+@pytest.mark.parametrize("state", ["running", "success"])
+def test_x6_a_run_of_an_overlapping_try_is_not_reset(attempt: int, skips: bool, state: str) -> None:
+    """It came after this try had looked, and before its trigger arrived."""
+    pinned: dict[str, Any] = {"trigger_run_id": "mine", "reset_dag_run": True, "durable": True}
+    parent = waiting(skip_when_already_exists=skips, **pinned)
+    run = Run(state, then=["success"])
+    parent.server.before_trigger = partial(parent.server.runs.update, {("child", "mine"): run})
+    log = parent.attempt(attempt)
+    assert (run.resets, parent.server.triggers(), parent.server.children()) == (0, 1, ["mine"])
+    assert said(log, "Dag run mine of child already exists")
+    assert parent.ti.xcoms["trigger_run_id"] == "mine"
+
+
+def test_x6_a_failed_run_of_an_overlapping_try_fails_this_one() -> None:
+    """Only the next try may reset it: this one may have been given up long ago."""
+    parent = waiting(trigger_run_id="mine", reset_dag_run=True, durable=True)
+    run = Run("failed")
+    parent.server.before_trigger = partial(parent.server.runs.update, {("child", "mine"): run})
+    assert str(parent.fails()) == "child failed with failed state failed"
+    assert run.resets == 0
+
+
+def test_x6_a_run_that_was_there_before_is_reset() -> None:
+    parent = waiting(trigger_run_id="mine", reset_dag_run=True, durable=True)
+    run = parent.server.runs["child", "mine"] = Run("success", then=["success", "running", "success"])
+    parent.attempt()
+    assert (run.resets, parent.server.triggers()) == (1, 1)
+
+
+def test_x6_another_run_of_the_date_is_not_that_of_an_overlapping_try() -> None:
+    parent = Parent(trigger_run_id="mine", logical_date=DATE, reset_dag_run=True, durable=True)
+    parent.server.runs["child", "other"] = Run("success", logical_date=DATE)
+    assert isinstance(parent.fails(), ChildRunExists)
+    assert parent.server.runs["child", "other"].resets == 0
 
 
 @pytest.mark.parametrize(("arguments", "dropped"), [({"conf": {"a": 1}}, "conf"), ({"note": "n"}, "note")])
