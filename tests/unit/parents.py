@@ -43,7 +43,7 @@ class Parent:
 
     def __init__(self, kind: type[TriggerDagRunOperator] = TriggerDagRunOperator, **arguments: Any) -> None:
         self.kind = kind
-        self.arguments = {
+        self.arguments: dict[str, Any] = {
             "task_id": "trigger",
             "trigger_dag_id": "child",
             "poke_interval": SOON,

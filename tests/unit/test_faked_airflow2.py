@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from importlib import import_module
 from types import SimpleNamespace
@@ -205,10 +206,11 @@ def test_a4_the_runs_that_have_ended(world: World, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
 def test_w7_a_database_that_is_away_may_come_back(world: World, kind: Any) -> None:
-    for call in (
+    looks: list[Callable[[], object]] = [
         lambda: airflow2.get_state(request(), {}),
         lambda: airflow2.find_ended("child", ["r1"], [], {}),
-    ):
+    ]
+    for call in looks:
         world.away = kind("select", {}, Exception("connection refused"))
         with pytest.raises(TransientError, match=r"^connection refused$"):
             call()

@@ -242,7 +242,10 @@ def test_a3_the_key_of_a_request_is_its_number(task: Running) -> None:
 
 
 def test_a3_a_request_may_be_durable_alone(task: Running) -> None:
-    requests = [{"trigger_dag_id": "child"}, {"trigger_dag_id": "child", "durable": True}]
+    requests: list[dict[str, Any]] = [
+        {"trigger_dag_id": "child"},
+        {"trigger_dag_id": "child", "durable": True},
+    ]
     first = trigger_dag_runs(requests, context=task.context)
     assert [name.startswith("durable__") for name in names(first)] == [False, True]
 
@@ -291,7 +294,8 @@ def test_a4_at_most_so_many_at_a_time(task: Running, most: int | None) -> None:
             run.state = "success"
         return found
 
-    task.server.count = count_and_end  # type: ignore[method-assign]
+    server: Any = task.server
+    server.count = count_and_end
     given: dict[str, Any] = {"max_active": most, "poke_interval": SOON, "context": task.context}
     for call in (trigger_dag_runs, lambda *a, **b: asyncio.run(aio.trigger_dag_runs(*a, **b))):
         active.clear()

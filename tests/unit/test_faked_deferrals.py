@@ -40,8 +40,13 @@ def fired(server: fake.Server, *waits: ChildRunTrigger) -> list[Any]:
 
 
 def wait_for(run_id: str = "r1", **changes: Any) -> ChildRunTrigger:
-    given = {"dag_id": "child", "run_ids": [run_id], "states": ["success", "failed"], "poll_interval": 10.0}
-    return ChildRunTrigger(**{**given, **changes})  # type: ignore[arg-type]
+    given: dict[str, Any] = {
+        "dag_id": "child",
+        "run_ids": [run_id],
+        "states": ["success", "failed"],
+        "poll_interval": 10.0,
+    }
+    return ChildRunTrigger(**{**given, **changes})
 
 
 def test_a_trigger_is_made_again_from_what_the_database_keeps() -> None:
@@ -104,10 +109,9 @@ def test_w7_a_poll_that_fails_is_said_and_ends_nothing() -> None:
     trigger = wait_for()
     ((_, payload),) = fired(server, trigger)
     assert payload["r1"] == "success"
-    assert trigger.log.lines == [
-        "Cannot read the state of dag run r1 of child (away); the triggerer polls on"
-    ]
-    assert trigger.log.said[0][1]["dag_id"] == "child"
+    log: Any = trigger.log
+    assert log.lines == ["Cannot read the state of dag run r1 of child (away); the triggerer polls on"]
+    assert log.said[0][1]["dag_id"] == "child"
 
 
 def test_d5_a_deferral_is_held_until_its_end_is_reported(config: dict[tuple[str, str], Any]) -> None:

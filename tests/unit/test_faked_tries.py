@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -346,7 +347,7 @@ def test_x3_each_later_generation_is_looked_for() -> None:
 
 def test_x4_a_later_generation_is_found_before_it_is_triggered() -> None:
     parent = waiting(durable=True)
-    facts = {"epoch": 4}
+    facts: dict[str, Any] = {"epoch": 4}
     parent.server.runs["child", parent.durable_id(1, **facts)] = Run("failed")
     parent.server.runs["child", parent.durable_id(2, **facts)] = Run("success")
     parent.attempt(3, max_tries=4)
@@ -381,7 +382,8 @@ def test_t8_a_run_that_exists_under_a_computed_id_is_its_own() -> None:
 def test_a_date_that_another_run_has_is_no_child_of_its_own() -> None:
     parent = Parent(durable=True)
     context = parent.prepare()
-    parent.server.send = lambda message: fake.SimpleNamespace(error="dagrun_already_exists")  # type: ignore[method-assign]
+    server: Any = parent.server
+    server.send = lambda message: SimpleNamespace(error="dagrun_already_exists")
     with (
         reaching(parent.server),
         pytest.raises(fake.AirflowException, match="another run has its logical date"),

@@ -213,7 +213,7 @@ def test_s2_of_two_that_are_polled_together_one_may_fail() -> None:
     server.shared = SharedPoll(find_ended)
 
     async def steps() -> list[Any]:
-        return await asyncio.gather(server.wait("a"), server.wait("b"), return_exceptions=True)
+        return [*await asyncio.gather(server.wait("a"), server.wait("b"), return_exceptions=True)]
 
     first, second = run(steps())
     assert first <= SPACING

@@ -119,7 +119,8 @@ class Pendulum:
 
 
 def test_r3_pendulum_reads_the_rest_of_iso_8601(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pendulum", Pendulum)  # type: ignore[arg-type]
+    pendulum: Any = Pendulum
+    monkeypatch.setitem(sys.modules, "pendulum", pendulum)
     kolkata = timezone(timedelta(hours=5, minutes=30))
 
     def localize(naive: datetime) -> datetime:
