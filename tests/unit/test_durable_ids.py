@@ -119,3 +119,16 @@ def test_a_request_knows_its_parent_and_whether_its_author_gave_the_date() -> No
 def test_r3_the_range_of_dates_is_that_of_utc_whatever_the_local_time_of_the_worker() -> None:
     with pytest.raises(InvalidRequest, match="is out of range in UTC"):
         values.moment("logical_date", "0001-01-01T03:00:00+05:30")
+
+
+def test_r3_the_first_date_is_one_though_no_local_clock_could_show_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        found = values.moment("logical_date", "0001-01-01T00:00:00+00:00")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert found == datetime(1, 1, 1, tzinfo=timezone.utc)
