@@ -1,7 +1,7 @@
-"""Load the plugin of the contract suite, but where the package is not installed: for e2e and ui tests."""
+"""Load the plugins of the suite and of a row, where the package is installed: not for e2e and ui tests."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 
-pytest_plugins = ["trigger_compat.suite.plugin"] if find_spec("trigger_compat") else []
+pytest_plugins = ["trigger_compat.suite.plugin", "tests.cell"] if find_spec("trigger_compat") else []

@@ -1,4 +1,4 @@
-"""The pytest plugin that proves a cell of the matrix before its tests: ``-p tests.cell --cell V[:PATH]``.
+"""The pytest plugin that proves a cell of the matrix before its tests: ``--cell VERSION[:PATH]``.
 
 Without a path it is that of the release's row; ``airflow-3.3.2``, as tox names its environments, is 3.3.2.
 Nothing here imports Airflow: the tests choose its home first.
@@ -49,9 +49,10 @@ def pytest_configure(config: pytest.Config) -> None:
             )
 
 
-def pytest_report_header(config: pytest.Config) -> str:
+def pytest_report_header(config: pytest.Config) -> str | None:
     """Say what the tests run on."""
-    return f"cell: {config.getoption('--cell')}, Python {platform.python_version()}"
+    cell = config.getoption("--cell")
+    return cell and f"cell: {cell}, Python {platform.python_version()}"
 
 
 def _origins(installed: Version) -> tuple[str, str]:

@@ -97,12 +97,8 @@ def test_row(session: nox.Session, name: str, row: Release, *arguments: str, **e
         python = airflow_python(session, row, **environment)
         # Airflow writes into its home on import; tests that start one choose homes of their own.
         session.env["AIRFLOW_HOME"] = str(python.parents[1] / "home")
-        session.run(str(python), "-m", "pytest", *cell(row), report, *arguments, external=True)
-
-
-def cell(row: Release) -> tuple[str, ...]:
-    """Return the options with which pytest first proves that it runs on a row's Airflow."""
-    return ("-p", "tests.cell", f"--cell={row.airflow}:{row.path}")
+        cell = f"--cell={row.airflow}:{row.path}"
+        session.run(str(python), "-m", "pytest", cell, report, *arguments, external=True)
 
 
 def test_stack(session: nox.Session, name: str, pythons: Mapping[str, Release], *arguments: str) -> None:

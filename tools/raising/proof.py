@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from tools import sessions
 from tools.distribution import copy_tree
 from tools.environments import FOLDER, airflow_python
 from tools.raising import worklist
@@ -38,5 +37,5 @@ def prove(session: nox.Session, rows: Sequence[matrix.Release], floor: str | Non
             python = str(airflow_python(session, row))
             home = str(FOLDER / f"airflow-{row.airflow}" / "home")
             environment = {"PYTHONPATH": str(COPY / "src"), "AIRFLOW_HOME": home}
-            arguments = [*sessions.cell(row), *(f"--ignore={file}" for file in by_hand), "-q"]
+            arguments = [f"--cell={row.airflow}:{row.path}", *(f"--ignore={file}" for file in by_hand), "-q"]
             session.run(python, "-m", "pytest", *arguments, env=environment, external=True)
