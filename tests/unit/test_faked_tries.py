@@ -676,3 +676,12 @@ def test_c7_code_around_execute_keeps_the_task_runner_out() -> None:
 def test_p2_a_path_can_be_forced() -> None:
     with pytest.raises(fake.DagRunTriggerException):
         Parent(path="exception").attempt()
+
+
+def test_c3_what_a_release_lacks_fails_the_task_or_is_left_out_with_a_warning() -> None:
+    with release(3, 1, 8):
+        error = Parent(fail_when_dag_is_paused=True, path="accessor").fails()
+        assert isinstance(error, fake.AirflowFailException)
+        assert str(error).startswith("fail_when_dag_is_paused needs Airflow !=3.0.*,!=3.1.*, found 3.1.8")
+        log = Parent(note="n", path="accessor").attempt()
+        assert said(log, "note needs Airflow >=3.2, found 3.1.8; triggering the run without it")
