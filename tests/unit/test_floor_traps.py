@@ -352,4 +352,6 @@ def _ruff_finds(root: Path) -> set[str]:
     done = subprocess.run(
         [*command, "--output-format", "json", str(root)], capture_output=True, text=True, check=False
     )
-    return {f"{each['filename']} {each['message']}" for each in json.loads(done.stdout)}
+    # In a `try` the message goes on after a semicolon.
+    found = json.loads(done.stdout)
+    return {f"{each['filename']} {each['message'].partition(';')[0]}" for each in found}

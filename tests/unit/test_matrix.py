@@ -122,7 +122,7 @@ def test_tox_runs_what_nox_runs() -> None:
     tool = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
 
     [[*command, posargs]] = tool["tox"]["env_run_base"]["commands"]
-    assert command == ["python", "-m", "pytest"]
+    assert command == ["python", "-m", "pytest", "--cell={env_name}"]
     assert posargs == {"replace": "posargs", "extend": True}
     assert [path for path in tool["pytest"]["ini_options"]["testpaths"] if not (ROOT / path).is_dir()] == []
 

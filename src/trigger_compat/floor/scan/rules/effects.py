@@ -28,6 +28,9 @@ signature getboolean getint getfloat getlist has_option count index isdigit sear
 def are_lost(walker: Walker, test: ast.expr, reach: Reach, point: Point, *, names: bool = True) -> bool:
     """Say whether a test that is deleted at a point would have done something on a release from there on.
 
+    Before: ``if audit(task) and not AIRFLOW_V_3_0_PLUS: old()``
+    After 3.0: the same; a person takes ``audit(task)`` out of it
+
     :param names: whether binding a name by ``:=`` counts.
     """
     if not reach.may >> point:
