@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from trigger_compat import dispatch, events
 from trigger_compat.contract import ChildOutcome, Identity, TriggerRequest
 from trigger_compat.paths import load, task_instance
-from trigger_compat.task.attempt import end_by_state
+from trigger_compat.task.attempt import end_by_state, is_wrapped
 
 if TYPE_CHECKING:
     from trigger_compat.paths import Context
@@ -48,8 +48,9 @@ def resume_from_event(operator: Operator, context: Context, event: tuple[str, Ma
         allowed_states=tuple(operator.allowed_states),
         failed_states=tuple(operator.failed_states),
     )
-    # Every path of one Airflow reads and publishes in the same way.
-    path = load(dispatch.default_path(dispatch.release()))
+    wrapped = is_wrapped(operator, context)
+    name, _ = dispatch.choose(operator.path, defers=not operator.durable, wrapped=wrapped)
+    path = load(name)
     if operator.durable and run_id:
         # A try that was presumed lost may have published another child since (X6).
         path.publish(operator, child, context)
