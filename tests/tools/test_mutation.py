@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -265,8 +266,12 @@ def test_a_mutant_that_ends_the_interpreter_is_noticed(tier: tiers.Tier) -> None
 def test_a_test_that_fails_without_a_mutant_too_judges_nothing(
     tier: tiers.Tier, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "test_broken.py").write_text("def test_broken(): assert False\n")
-    tier.tests, broken = (str(tmp_path / "test_broken.py"),), "test_broken.py::test_broken"
+    file = tmp_path / "test_broken.py"
+    file.write_text("def test_broken(): assert False\n")
+    # Pytest names tests from the folder that this repository and the file share, if that is not the root.
+    common = Path(os.path.commonpath([Path(__file__).parents[2], file]))
+    broken = f"{file.relative_to(tmp_path if common == Path('/') else common)}::test_broken"
+    tier.tests = (str(file),)
     tier.seconds.clear()
     tier.seconds[broken] = 0.0
     same = of_records("context if store is None", "context if None is store")
