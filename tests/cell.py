@@ -14,9 +14,6 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-import trigger_compat
-from trigger_compat import dispatch, matrix
-
 SOURCES = Path(__file__).parents[1] / "src" / "trigger_compat"
 
 
@@ -32,6 +29,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if not (cell := config.getoption("--cell")):
         return
+    import trigger_compat  # only where it is asked for: every run loads this plugin
+    from trigger_compat import dispatch, matrix
+
     airflow, _, path = cell.removeprefix("airflow-").partition(":")
     installed = Version(distribution("apache-airflow").version)
     default = dispatch.default_path((installed.major, installed.minor, installed.micro))

@@ -204,15 +204,17 @@ class Attempt:
             raise DagIsPaused(child.dag_id)
         _name(self.operator, child)
         dropped = not_kept_by_reset(self.operator) if child.reset_dag_run else ""
-        exists = None
-        if child.reset_dag_run and (dropped or child.durable):
-            exists = self.path.get_state(child, self.context) is not None
-        if dropped and exists:
+        is_new = (
+            child.reset_dag_run
+            and bool(dropped or child.durable)
+            and self.path.get_state(child, self.context) is None
+        )
+        if dropped and not is_new:
             self.log.warning(events.RESET_KEEPS, **child.name, dropped=dropped)
         self.log.info(events.TRIGGERING, **child.name, identity=child.identity.value)
         if child.durable and (records := self.context.get(STORE)) is not None:
             records.set(self.operator.external_id_key, child.record())
-        if child.durable and exists is False:
+        if child.durable and is_new:
             return self._submit_new(child)
         return self.path.submit(self.operator, child, self.context)
 
@@ -223,24 +225,21 @@ class Attempt:
         """
         if self.path.submit(self.operator, replace(child, reset_dag_run=False), self.context):
             return True
-        return not self._is_overtaken(child) and self.path.submit(self.operator, child, self.context)
-
-    def _is_overtaken(self, child: TriggerRequest) -> bool:
-        """Return whether a run exists that would have been reset if it had been there before."""
-        resets = child.durable and child.reset_dag_run
-        return resets and self.path.get_state(child, self.context) is not None
+        if self.path.get_state(child, self.context) is not None:
+            return False
+        return self.path.submit(self.operator, child, self.context)
 
     def _state_of_existing(self, child: TriggerRequest) -> str | None:
         """Return the state of a run that existed already, if it belongs to this parent (T2, T4, T8, X12)."""
-        may_be_its_own = (
-            child.owns_run or (child.durable and not child.first_try) or self._is_overtaken(child)
-        )
-        if not may_be_its_own:
+        is_its_own = child.owns_run or (child.durable and not child.first_try)
+        # A run that is there although it was to be reset is that of an overlapping try.
+        looks = is_its_own or (child.durable and child.reset_dag_run)
+        state = self.path.get_state(child, self.context) if looks else None
+        if state is None and not is_its_own:
             if child.skip_when_already_exists:
                 self._skip(child)
             self.operator.triggered_run_id = child.run_id
             raise _exists(child)
-        state = self.path.get_state(child, self.context)
         if state is None:
             # 3.3+ answers "already exists" for a run of the same logical date and another id, too.
             msg = f"Cannot trigger dag run {child.run_id} of {child.dag_id}: another run has its logical date"

@@ -128,12 +128,9 @@ def _flags_in_texts(node: ast.AST, lookups: Collection[str]) -> Iterator[ast.Con
     elif isinstance(node, ast.Compare):
         parts = [node.left, *node.comparators]
     for part in parts:
-        text = part.value if isinstance(part, ast.Constant) else None
-        if (
-            isinstance(part, ast.Constant)
-            and isinstance(text, str)
-            and (last_part(text) in lookups or _FLAG.search(text))
-        ):
+        if not isinstance(part, ast.Constant) or not isinstance(part.value, str):
+            continue
+        if last_part(part.value) in lookups or _FLAG.search(part.value):
             yield part
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from trigger_compat.suite.harness import database
-from trigger_compat.suite.harness.backend import AtTrigger, Files, fire, hold, prepare_to_hold
+from trigger_compat.suite.harness.backend import AtTrigger, Files, fire, hold, is_trigger, prepare_to_hold
 from trigger_compat.suite.harness.process import Outage, Report, import_error
 
 USED_BY_EVERY_TRY = (
@@ -309,11 +309,10 @@ class Transport:
         call = f"{request.method} {request.url.path}"
         with self.requests.open("a") as requests:
             requests.write(f"{call}\t{json.dumps(_arguments(request))}\n")
-        triggers = call.startswith("POST /dag-runs/") and not call.endswith("/clear")
-        if triggers and self.at_trigger == "hold":
+        if is_trigger(call) and self.at_trigger == "hold":
             hold()
         response = self.transport.handle_request(request)
-        if triggers:
+        if is_trigger(call):
             if self.at_trigger == "freeze":
                 signal.pause()
             if self.at_trigger == "repeat":

@@ -21,6 +21,11 @@ execution API does when the first answer is lost.
 """
 
 
+def is_trigger(call: str) -> bool:
+    """Say whether a call to the execution API, ``METHOD path``, triggers a run."""
+    return call.startswith("POST /dag-runs/") and not call.endswith("/clear")
+
+
 def prepare_to_hold() -> None:
     """Keep the signal that ends :func:`hold` until then, however early it comes."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})

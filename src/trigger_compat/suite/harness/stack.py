@@ -32,7 +32,7 @@ import pytest
 
 from trigger_compat.suite import OPERATOR
 from trigger_compat.suite.harness import database
-from trigger_compat.suite.harness.backend import AtTrigger, Backend, Files
+from trigger_compat.suite.harness.backend import AtTrigger, Backend, Files, is_trigger
 from trigger_compat.suite.harness.model import NO_DATE, Callback, ChildRun, Event, Outcome, Run
 from trigger_compat.suite.harness.process import LIMIT, Forked, HarnessError, Report, unpack
 
@@ -649,7 +649,7 @@ class Try:
             if not self.airflow.has_api:
                 return "Triggering dag run" in self._log()
             # The supervisor that is held may not have written the log line yet.
-            return any(request.startswith("POST /dag-runs/") for request in self.requests())
+            return any(is_trigger(request.partition("\t")[0]) for request in self.requests())
 
         self.until(triggers, "a try that is about to trigger")
 

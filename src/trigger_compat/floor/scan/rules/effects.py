@@ -16,12 +16,13 @@ from trigger_compat.floor.scan.syntax import last_part, nodes_in
 from trigger_compat.floor.scan.walk import Walker
 
 _DOES: Final = (ast.Await, ast.Yield, ast.YieldFrom)
-_ONLY_ASKS: Final = """
+_NAMES: Final = """
 isinstance issubclass hasattr getattr callable len bool str int float tuple list set dict frozenset any
 all min max sorted type id repr sum range zip enumerate map filter abs round get getenv startswith
 endswith items keys values lower upper strip split partition join format exists is_file is_dir find_spec
 signature getboolean getint getfloat getlist has_option count index isdigit search match fullmatch
 """
+_ONLY_ASKS: Final = frozenset(_NAMES.split())
 """Functions and methods that change nothing, by the name that they usually have."""
 
 
@@ -53,6 +54,6 @@ def are_lost(walker: Walker, test: ast.expr, reach: Reach, point: Point, *, name
 
 def _is_call(walker: Walker, node: ast.AST) -> bool:
     """Say whether a node calls something that may do more than answer."""
-    if not isinstance(node, ast.Call) or last_part(ast.unparse(node.func)) in _ONLY_ASKS.split():
+    if not isinstance(node, ast.Call) or last_part(ast.unparse(node.func)) in _ONLY_ASKS:
         return False
     return walker.value(node) is UNKNOWN
